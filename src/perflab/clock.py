@@ -1,0 +1,33 @@
+"""The lab's clock, and a fake one that moves only when told."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Nanoseconds since an arbitrary start, never going back; the same for all processes of the machine."""
+
+    def __call__(self) -> int: ...
+
+
+monotonic_ns: Clock = time.monotonic_ns
+"""CLOCK_MONOTONIC on Linux: one time line for all processes, so that a child's first instruction can be dated."""
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock for tests: it moves only by :meth:`advance`."""
+
+    now_ns: int = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def advance(self, ns: int) -> None:
+        """Move forward by ``ns`` nanoseconds; ValueError for a step back."""
+        if ns < 0:
+            raise ValueError(f"a clock cannot go back by {-ns} ns: give a step of 0 or more")
+        self.now_ns += ns

@@ -1,0 +1,1 @@
+"""The questions: one experiment a file, found by scanning this folder for EXPERIMENT."""
