@@ -55,6 +55,8 @@ class Role(Word):
     """A positive control: must hold before the claim is confirmed, but can never refute it."""
     PRECONDITION = "precondition"
     """Must hold, or the claim is unresolved either way (a ceiling too low to tell)."""
+    BESIDE = "beside"
+    """Measured and shown next to the others; changes no verdict."""
 
 
 class Verdict(Word):
@@ -452,6 +454,8 @@ class Strategy:
     workers: Literal["none", "threads", "processes"]
     memory: Literal["shared", "copied", "server"]
     open: Callable[[Task], Iterator[Call]]
+    imports: tuple[str, ...] = ()
+    """Modules that ``open`` imports; a host imports them beforehand, so that cold does not time the import system."""
 
     @property
     def starts_processes(self) -> bool:
