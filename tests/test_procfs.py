@@ -108,7 +108,11 @@ MOUNTS_2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegat
 def test_control_groups_of_version_2_reach_up_to_the_mount() -> None:
     """A limit of any group above binds as well, so all are named, the innermost first."""
     found = procfs.parse_cgroup_folders("0::/user.slice/app\n", MOUNTS_2, "cpu")
-    assert [str(one) for one in found] == ["/sys/fs/cgroup/user.slice/app", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup"]
+    assert [str(one) for one in found] == [
+        "/sys/fs/cgroup/user.slice/app",
+        "/sys/fs/cgroup/user.slice",
+        "/sys/fs/cgroup",
+    ]
 
 
 def test_control_groups_of_version_1_are_found_below_the_mounts_root() -> None:
