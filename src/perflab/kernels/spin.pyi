@@ -1,0 +1,6 @@
+from typing import SupportsIndex
+
+from typing_extensions import Buffer  # in every type checker's own library; nothing imports it at run time
+
+def wait_gil(flag: Buffer, max_spins: SupportsIndex | None = None) -> bool: ...
+def wait_nogil(flag: Buffer, max_spins: SupportsIndex | None = None) -> bool: ...
