@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Protocol
 
 
@@ -31,3 +32,17 @@ class FakeClock:
         if ns < 0:
             raise ValueError(f"a clock cannot go back by {-ns} ns: give a step of 0 or more")
         self.now_ns += ns
+
+
+process_cpu_ns: Clock = time.process_time_ns
+"""CPU time of this process, all its threads, user and system."""
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for ``seconds``; for bounded waits on the end of processes."""
+    time.sleep(seconds)
+
+
+def utc_now() -> datetime:
+    """The calendar time, for names and headers; never for measuring."""
+    return datetime.now(timezone.utc)

@@ -525,6 +525,8 @@ class Run:
     version: str = ""
     ended: Mapping[str, Any] = field(default_factory=dict)
     """The closing line of a run that came to its end: seconds by kind, and whether it was interrupted."""
+    grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The case ids that each experiment was designed to measure."""
 
     def blocks_of(self, experiment: str) -> tuple[BlockRecord, ...]:
         """The blocks of one experiment."""

@@ -1,0 +1,389 @@
+"""The story of a run: order → grid → blocks → journal, told to an observer as it goes."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import perflab
+from perflab import environment, hosts, measure, registry, store, verdict
+from perflab.clock import monotonic_ns, utc_now
+from perflab.errors import BadInput
+from perflab.model import PLANS, BlockRecord, Design, Experiment, Failure, Judgement, Plan, Run, Settings
+
+ALWAYS = ("null", "ceiling")
+"""Every run holds its A/A control and the machine's ceiling, whatever else was asked for."""
+
+LOCK = "perflab-measuring.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to measure, how much, and where to; the defaults are those of ``run-all``."""
+
+    names: tuple[str, ...] = ()
+    plan: str = "default"
+    out: Path | None = None
+    budget_s: float | None = None
+    seed: int | None = None
+    resume: bool = False
+    lock: bool = True
+    overrides: tuple[tuple[str, tuple[int | str, ...]], ...] = ()
+    limit_s: float = hosts.LIMIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where the run is, and how it ended."""
+
+    path: Path
+    failed: bool = False
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another run measures on this machine; this one begins when that one has ended."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run's folder and plan are settled."""
+
+    path: Path
+    experiments: tuple[str, ...]
+    plan: str
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStarted:
+    """An experiment is measured from now on; ``position`` counts from 1."""
+
+    name: str
+    question: str
+    position: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    """One round of a block is over."""
+
+    experiment: str
+    block: int
+    most_blocks: int
+    group: str
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDone:
+    """A block is in the journal; ``blocks_planned`` is the next look at which the experiment may end."""
+
+    experiment: str
+    block: int
+    blocks_planned: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictFell:
+    """A claim has its verdict for this run."""
+
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFailed:
+    """A case was lost, and why."""
+
+    experiment: str
+    case_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentDone:
+    """An experiment has ended."""
+
+    name: str
+    seconds: float
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunDone:
+    """The run has ended."""
+
+    path: Path
+    seconds: float
+
+
+Event = (
+    Waiting | RunStarted | ExperimentStarted | RoundDone | BlockDone | VerdictFell | CaseFailed | ExperimentDone | RunDone
+)
+Observe = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is left to do, in weights and measured seconds: the basis of "time left"."""
+
+    weights: dict[str, float]
+    deadline_ns: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def share_ns(self, name: str, now_ns: int) -> int:
+        """The instant by which ``name`` has used its share of the time left, by weight among those not yet done."""
+        waiting = sum(weight for other, weight in self.weights.items() if other not in self.seconds)
+        return now_ns + int(max(0, self.deadline_ns - now_ns) * self.weights[name] / waiting)
+
+    def left_s(self, name: str, elapsed_s: float, done: int, planned: int, now_ns: int) -> float:
+        """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far."""
+        current = elapsed_s / done * max(planned, done) if done else None
+        seen = sum(self.seconds.values()) + (current or 0)
+        weight = sum(self.weights[one] for one in self.seconds) + (self.weights[name] if current else 0)
+        ahead = [one for one in self.weights if one not in self.seconds and (one != name or not current)]
+        budget_left = max(0.0, (self.deadline_ns - now_ns) / 1e9)
+        if not weight:
+            return budget_left
+        left = sum(self.weights[one] for one in ahead) * seen / weight + ((current or elapsed_s) - elapsed_s)
+        return min(left, budget_left)
+
+
+def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
+    """Carry out an order; what is measured is on disk block by block, and an interruption ends it in order.
+
+    Raises BadInput before anything is measured when the order cannot be carried out, and when the disk fills up.
+    """
+    names = chosen(order.names)
+    folder = _folder(order)
+    with ExitStack() as stack:
+        stack.enter_context(_signals_interrupt())
+        journal = stack.enter_context(store.journal(folder))
+        _refuse_misplaced(order, folder, journal)
+        try:
+            if order.lock:
+                stack.enter_context(machine_lock(observe))
+            place = hosts.shelter(order.limit_s)
+            stack.callback(hosts.leave, place)
+            return _measure(order, names, folder, journal, measure.Bench(place, PLANS[order.plan]), observe)
+        except KeyboardInterrupt:
+            _remove_if_empty(folder, journal)
+            return Outcome(folder, interrupted=True)
+        except BaseException:
+            _remove_if_empty(folder, journal)
+            raise
+
+
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """The experiments of a run in their order: those named (all when none is), and the two controls."""
+    for name in names:
+        registry.find("experiment", name)
+    return tuple(name for name in registry.experiments() if not names or name in names or name in ALWAYS)
+
+
+def _folder(order: Order) -> Path:
+    folder = order.out
+    if folder is None and order.resume:
+        folder = store.find(Path("reports/latest")).parent.resolve()
+    if folder is None:
+        folder = Path("reports") / f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot make the folder {folder}: {error.strerror}; choose another with --out") from None
+    return folder
+
+
+def _refuse_misplaced(order: Order, folder: Path, journal: store.Journal) -> None:
+    if order.resume and journal.empty:
+        _remove_if_empty(folder, journal)
+        raise BadInput(f"nothing to resume in {folder}: no run was begun there; leave out --resume")
+    if not order.resume and not journal.empty:
+        raise BadInput(f"{folder} already holds a run: add --resume to continue it, or choose another --out")
+
+
+def _remove_if_empty(folder: Path, journal: store.Journal) -> None:
+    if journal.empty:
+        journal.path.unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _measure(
+    order: Order, names: tuple[str, ...], folder: Path, journal: store.Journal, bench: measure.Bench, observe: Observe
+) -> Outcome:
+    begun = bench.clock()
+    budget_s = order.budget_s or bench.plan.budget_s
+    run = _resumed(order, folder) if order.resume else _begun(order, names, bench)
+    if journal.empty:
+        journal.append(store.header(run))
+    store.point_latest(folder)
+    observe(RunStarted(folder, run.experiments, run.settings.plan, budget_s))
+    weights = {name: registry.find("experiment", name).weight for name in run.experiments}
+    progress = Progress(weights, begun + int(budget_s * 1e9))
+    interrupted = False
+    try:
+        for position, name in enumerate(run.experiments, 1):
+            experiment: Experiment = registry.find("experiment", name)
+            observe(ExperimentStarted(name, experiment.question, position, len(run.experiments)))
+            run = _one_experiment(experiment, run, journal, bench, progress, observe)
+    except KeyboardInterrupt:
+        interrupted = True
+        run = store.load(folder)
+    seconds = (bench.clock() - begun) / 1e9
+    journal.append(_end_line(bench, seconds, interrupted, run.ended))
+    observe(RunDone(folder, seconds))
+    failed = any(group.failures for block in run.blocks for group in block.groups)
+    return Outcome(folder, failed, interrupted)
+
+
+def _one_experiment(
+    experiment: Experiment, run: Run, journal: store.Journal, bench: measure.Bench, progress: Progress, observe: Observe
+) -> Run:
+    design = experiment.design(run.settings)
+    begun, done = bench.clock(), run.blocks_of(experiment.name)
+    null = verdict.null_estimates(run)
+    told = len(done)
+
+    def needed(blocks: Sequence[BlockRecord]) -> frozenset[str]:
+        return verdict.undecided(run.settings, experiment.name, tuple(blocks), null)
+
+    def left_s(block: int) -> float:
+        elapsed = (bench.clock() - begun) / 1e9
+        looks = [look for look in bench.plan.looks if look > block]
+        return progress.left_s(experiment.name, elapsed, block - told, (looks or [block])[0] - told, bench.clock())
+
+    def on_round(group: str) -> None:
+        block = len(run.blocks_of(experiment.name))
+        observe(RoundDone(experiment.name, block, bench.plan.looks[-1], group, left_s(block)))
+
+    bench.on_round = on_round
+    deadline = progress.share_ns(experiment.name, bench.clock())
+    failures = set(measure.known_from(done).failures)
+    for record in measure.blocks(bench, experiment, design, run.seed, done, needed, deadline):
+        journal.append(store.block_line(record))
+        run = replace(run, blocks=(*run.blocks, record))
+        for case_id, failure in measure.known_from([record]).failures.items():
+            if case_id not in failures:
+                failures.add(case_id)
+                observe(CaseFailed(experiment.name, case_id, failure))
+        block = record.block + 1
+        planned = next((look for look in bench.plan.looks if look >= block), block)
+        observe(BlockDone(experiment.name, block, planned, left_s(block)))
+    seconds = (bench.clock() - begun) / 1e9
+    progress.seconds[experiment.name] = seconds
+    for judgement in verdict.judge(run, experiment.name):
+        observe(VerdictFell(judgement))
+    observe(ExperimentDone(experiment.name, seconds, len(run.blocks_of(experiment.name))))
+    return run
+
+
+def _begun(order: Order, names: tuple[str, ...], bench: measure.Bench) -> Run:
+    """A new run: environment, speeds and the grid that follows from them."""
+    facts = environment.facts()
+    pairs = sorted({pair for name in names for pair in registry.find("experiment", name).calibrates})
+    settings = Settings(
+        plan=order.plan,
+        cores=facts["cores"]["effective"],
+        start_methods=tuple(facts["start_methods"]),
+        default_start_method=facts["default_start_method"],
+        speeds=tuple(measure.speeds(bench, pairs).items()),
+        overrides=order.overrides,
+    )
+    designs: dict[str, Design] = {name: registry.find("experiment", name).design(settings) for name in names}
+    return Run(
+        settings=settings,
+        experiments=names,
+        seed=order.seed if order.seed is not None else secrets.randbits(31),
+        environment=facts,
+        code_hash=store.code_hash(),
+        started=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
+        blocks=(),
+        version=perflab.__version__,
+        grid={name: tuple(case.id for case in design.cases) for name, design in designs.items()},
+    )
+
+
+def _resumed(order: Order, folder: Path) -> Run:
+    """The stored run, once it is clear that this machine, plan and code are those that began it."""
+    run = store.load(folder)
+    differing = environment.comparable(run.environment, environment.facts())
+    if run.settings.plan != order.plan:
+        differing.append(f"plan ({run.settings.plan}, now {order.plan})")
+    if order.overrides and run.settings.overrides != order.overrides:
+        differing.append("--set")
+    if order.names and chosen(order.names) != run.experiments:
+        differing.append("the experiments named")
+    if order.seed not in (None, run.seed):
+        differing.append(f"seed ({run.seed}, now {order.seed})")
+    if run.code_hash != store.code_hash():
+        differing.append("perflab's own code")
+    if differing:
+        raise BadInput(f"cannot resume {folder}: it was begun with another {', '.join(differing)}; begin a new run")
+    return run
+
+
+def _end_line(bench: measure.Bench, seconds: float, interrupted: bool, earlier: Any) -> dict[str, Any]:
+    """The closing line: seconds of all sittings by kind; what is not samples, hosts or evidence is idle."""
+    spent = {f"{name}_s": bench.ledger[name] for name in ("samples", "host_start", "evidence")}
+    spent["idle_s"] = max(0.0, seconds - sum(spent.values()))
+    spent["wall_s"] = seconds
+    total = {name: round(value + earlier.get(name, 0.0), 6) for name, value in spent.items()}
+    return {"kind": "end", "interrupted": interrupted, **total}
+
+
+@contextmanager
+def machine_lock(observe: Observe) -> Iterator[None]:
+    """Hold the machine-wide lock: two runs never measure at once; the second says so and waits."""
+    from filelock import FileLock, Timeout
+
+    path = Path(tempfile.gettempdir()) / LOCK
+    lock = FileLock(path, mode=0o666, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        observe(Waiting("another perflab run"))
+        lock.acquire(poll_interval=0.2)
+    except OSError as error:
+        raise BadInput(f"cannot lock {path}: {error.strerror}; remove that file, or measure with --no-lock") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does, with everything put away."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        earlier = {name: signal.signal(name, interrupt) for name in names}
+    except ValueError:  # not in the main thread: a test, or an embedding program that has its own handlers
+        earlier = {}
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(name, handler)
+
+
+__all__ = [
+    "BlockDone", "CaseFailed", "Event", "ExperimentDone", "ExperimentStarted", "Order", "Outcome", "RoundDone",
+    "RunDone", "RunStarted", "VerdictFell", "Waiting", "chosen", "machine_lock", "measure_all", "Plan",
+]  # fmt: skip
