@@ -65,7 +65,10 @@ def test_the_gil_is_what_the_interpreter_says() -> None:
 
 def test_start_method_rules_agree_with_multiprocessing() -> None:
     """The rules are a copy of multiprocessing's own; a child that imports it must say the same."""
-    code = "import multiprocessing as m, json; print(json.dumps([m.get_start_method(), sorted(m.get_all_start_methods())]))"
+    code = (
+        "import multiprocessing as m, json;"
+        "print(json.dumps([m.get_start_method(), sorted(m.get_all_start_methods())]))"
+    )
     default, available = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     assert environment.default_start_method() == default
     assert sorted(environment.start_methods()) == available
@@ -152,7 +155,7 @@ def test_facts_on_a_system_that_tells_nothing(tmp_path: Path, monkeypatch: pytes
     assert facts["caches"] == {}
     assert [facts[key] for key in ("aslr", "governor", "transparent_huge_pages", "hypervisor")] == [None] * 4
     assert facts["cpu"] == platform.machine()
-    assert facts["effective_cores"] >= 1
+    assert facts["cores"]["effective"] >= 1
 
 
 def test_versions_are_read_without_importing() -> None:

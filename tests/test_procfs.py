@@ -267,7 +267,8 @@ def test_the_resource_tracker_is_known_by_its_command() -> None:
     """The tracker that multiprocessing starts is told apart from a plain child, started the same way."""
     code = (
         "from multiprocessing import resource_tracker as t; t.ensure_running(); from perflab import procfs;"
-        "import os; print(procfs.is_resource_tracker(t._resource_tracker._pid), procfs.is_resource_tracker(os.getpid()))"
+        "import os;"
+        "print(procfs.is_resource_tracker(t._resource_tracker._pid), procfs.is_resource_tracker(os.getpid()))"
     )
     # from a file: this command line would hold the very words that are looked for
     out = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, check=True).stdout

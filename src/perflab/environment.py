@@ -31,7 +31,6 @@ MATTERS = (
     "libc",
     "cpu",
     "cores",
-    "effective_cores",
     "caches",
     "transparent_huge_pages",
     "aslr",
@@ -91,15 +90,19 @@ def default_start_method(system: str = sys.platform, version: tuple[int, ...] = 
 
 
 def cores() -> dict[str, int | float | None]:
-    """Every answer to "how many cores": of the machine, the affinity mask, the control groups, Python itself (3.13)."""
+    """Every answer to "how many cores": of the machine, the affinity mask, the control groups, Python itself (3.13).
+
+    ``effective`` is what a run goes by.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     counted = getattr(os, "process_cpu_count", None)
-    return {
+    answers = {
         "os_cpu_count": os.cpu_count(),
         "affinity": len(affinity(0)) if affinity else None,
         "cgroup_quota": cgroup_cpu_quota(),
         "process_cpu_count": counted() if counted else None,
     }
+    return {**answers, "effective": effective_cores(answers)}
 
 
 def effective_cores(answers: Mapping[str, int | float | None]) -> int:
@@ -185,13 +188,12 @@ def _system() -> dict[str, Any]:
 
 
 def _processor() -> dict[str, Any]:
-    cpu, counts = procfs.cpu_facts(), cores()
+    cpu = procfs.cpu_facts()
     vendor = (procfs.read(_VENDOR) or "").strip()
     virtual = "hypervisor" in cpu.get("flags", "").split()
     return {
         "cpu": cpu.get("model name") or cpu.get("Hardware") or cpu.get("CPU part") or platform.machine(),
-        "cores": counts,
-        "effective_cores": effective_cores(counts),
+        "cores": cores(),
         "caches": _caches(),
         "governor": (procfs.read(_SYS_CPU / "cpufreq/scaling_governor") or "").strip() or None,
         "hypervisor": (vendor or "yes") if virtual else None,

@@ -295,7 +295,7 @@ def parse_throttled_us(text: str) -> int | None:
 
 
 def cgroup_folders(controller: str) -> tuple[Path, ...]:
-    """This process's control group of a controller and those above it, innermost first; empty where there are none."""
+    """The control groups that bind this process for a controller, innermost first; empty where there are none."""
     return parse_cgroup_folders(read(PROC / "self/cgroup") or "", read(PROC / "self/mountinfo") or "", controller)
 
 
