@@ -197,7 +197,7 @@ def _refuse_changed_facts(arm: Arm, before: Mapping[str, Any], after: Mapping[st
 @contextmanager
 def _hosts_of(bench: Bench, group: Group, seed: int) -> Iterator[dict[str, hosts.Host]]:
     """Fresh hosts for the arms of a group, by host name; all ended on the way out, whatever happened."""
-    started = bench.clock()
+    started, grace_s = bench.clock(), 1.0
     housed: dict[str, hosts.Host] = {}
     try:
         for name in dict.fromkeys(arm.host for arm in group.arms):
@@ -210,12 +210,15 @@ def _hosts_of(bench: Bench, group: Group, seed: int) -> Iterator[dict[str, hosts
                 raise _ArmFailed(arm, Failure(error.kind, f"its host did not start: {error}", error.detail)) from None  # type: ignore[arg-type]
         bench.ledger["host_start"] += (bench.clock() - started) / 1e9
         yield housed
+    except BaseException:
+        grace_s = 0.0  # a hung host would not use it, and after a failure or Ctrl-C nothing in it is worth waiting for
+        raise
     finally:
         started = bench.clock()
         for host in housed.values():
             hosts.dismiss(host)
         for host in housed.values():
-            hosts.end(bench.place, host)
+            hosts.end(bench.place, host, grace_s)
         bench.ledger["host_start"] += (bench.clock() - started) / 1e9
 
 

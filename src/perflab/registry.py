@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
@@ -46,7 +46,11 @@ def kernels() -> tuple[str, ...]:
 
 def find(kind: str, name: str) -> Any:
     """The strategy, workload or experiment of that name; BadInput names the nearest ones where there is none."""
-    known: dict[str, Any] = {"strategy": strategies, "workload": workloads, "experiment": experiments}[kind]()
+    folder, attribute, all_of = _KINDS[kind]
+    own = _own(folder, attribute, name)
+    if own is not None:
+        return own
+    known = all_of()
     if name in known:
         return known[name]
     raise BadInput(f"unknown {kind} '{name}'{nearest(name, known)}; 'perflab list' shows all {len(known)}")
@@ -71,13 +75,31 @@ def twin(workload: str) -> Workload:
     return again
 
 
+def _own(folder: str, attribute: str, name: str) -> Any:
+    """The one of that name from the file of that name, so that a host need not import all the others."""
+    file = name.replace("-", "_")
+    if not file.isidentifier() or importlib.util.find_spec(f"perflab.{folder}.{file}") is None:
+        return None
+    found = getattr(importlib.import_module(f"perflab.{folder}.{file}"), attribute, None)
+    return found if found is not None and found.name == name else None
+
+
 def _scan(folder: str, attribute: str) -> dict[str, Any]:
     package = _package(folder)
     modules = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
     found = [getattr(module, attribute) for module in modules if hasattr(module, attribute)]
+    from importlib.metadata import entry_points
+
     found += [point.load() for point in entry_points(group=f"perflab.{folder}")]
     return {one.name: one for one in found}
 
 
 def _package(folder: str) -> ModuleType:
     return importlib.import_module(f"perflab.{folder}")
+
+
+_KINDS: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
+    "strategy": ("strategies", "STRATEGY", strategies),
+    "workload": ("workloads", "WORKLOAD", workloads),
+    "experiment": ("experiments", "EXPERIMENT", experiments),
+}

@@ -1,0 +1,142 @@
+"""Orders, evidence, repeats and what is lost with a failed case: the rules of a block, without hosts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from perflab import measure
+from perflab.guardian import remember
+from perflab.host import calibrate
+from perflab.clock import FakeClock
+from perflab.lab import Progress
+from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Thresholds
+
+CONTROL, CASE, OTHER = Case(strategy="control"), Case(strategy="case"), Case(strategy="other")
+ARMS = (Arm(CONTROL), Arm(CASE, CONTROL), Arm(OTHER, CASE))
+
+
+@pytest.mark.parametrize("cases", [1, 2, 3, 4, 5])
+def test_every_case_stands_equally_often_in_every_place(cases):
+    """Rounds come in whole cyclic Latin squares, at least as many as asked for."""
+    drawn = measure.orders(cases, 6, random.Random(1))
+    assert len(drawn) >= 6
+    assert len(drawn) % cases == 0
+    for place in range(cases):
+        assert sorted(order[place] for order in drawn) == sorted(list(range(cases)) * (len(drawn) // cases))
+
+
+def test_two_cases_alternate_as_abba():
+    """Two cases give AB BA or BA AB in each pair of rounds."""
+    drawn = measure.orders(2, 40, random.Random(5))
+    pairs = {(drawn[index], drawn[index + 1]) for index in range(0, 40, 2)}
+    assert pairs == {((0, 1), (1, 0)), ((1, 0), (0, 1))}
+
+
+def test_orders_follow_the_seed():
+    """The same seed draws the same orders, another one others."""
+    assert measure.orders(4, 40, random.Random(3)) == measure.orders(4, 40, random.Random(3))
+    assert measure.orders(4, 40, random.Random(3)) != measure.orders(4, 40, random.Random(4))
+
+
+def test_foreign_time_is_what_neither_lab_nor_hosts_used():
+    """Busy time less the lab's own and its hosts' is somebody else's; it is never negative."""
+    before = {"wall_ns": 0, "lab_ns": 5, "busy_ns": 100, "steal_ns": 1}
+    after = {"wall_ns": 1000, "lab_ns": 25, "busy_ns": 900, "steal_ns": 4}
+    assert measure.weigh(before, after, 300) == {"wall_ns": 1000, "steal_ns": 3, "foreign_ns": 480}
+    assert measure.weigh(before, after, 5000)["foreign_ns"] == 0
+
+
+def test_evidence_that_the_system_lacks_is_left_out():
+    """Without /proc/stat there is no foreign time, and no contamination is claimed."""
+    passed = measure.weigh({"wall_ns": 0, "lab_ns": 1}, {"wall_ns": 9, "lab_ns": 2}, 3)
+    assert passed == {"wall_ns": 9}
+    assert not measure.is_contaminated(passed, Thresholds())
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"wall_ns": 100e6, "foreign_ns": 29e6}, False),
+        ({"wall_ns": 100e6, "foreign_ns": 31e6}, True),
+        ({"wall_ns": 1000e6, "foreign_ns": 190e6}, False),
+        ({"wall_ns": 1000e6, "foreign_ns": 210e6}, True),
+        ({"wall_ns": 1000e6, "steal_ns": 40e6}, False),
+        ({"wall_ns": 1000e6, "steal_ns": 60e6}, True),
+    ],
+)
+def test_a_round_is_contaminated_by_its_share_and_by_whole_ticks(evidence, expected):
+    """Both must be passed: the share of the round, and three kernel ticks below which nothing is known."""
+    assert measure.is_contaminated(evidence, Thresholds()) is expected
+
+
+def test_a_burst_is_repeated_and_a_constant_neighbour_is_not():
+    """Up to a quarter of the rounds is run again; more contamination than that is only flagged."""
+    assert measure.to_repeat([False, True, False, False], Thresholds()) == [1]
+    assert measure.to_repeat([True, True, False, False], Thresholds()) == []
+    assert measure.to_repeat([True] * 4, Thresholds()) == []
+
+
+def test_what_hangs_on_a_failed_case_is_lost_with_it():
+    """Cases compared with the failed one go with it, with the reason; the others stay."""
+    lost = measure.lost_with(ARMS[0], Failure("died", "killed"), ARMS)
+    assert lost == {
+        "control": Failure("died", "killed"),
+        "case": Failure("refused", "its control control failed: killed"),
+    }
+
+
+def test_controls_stay_while_a_case_needs_them():
+    """A decided control is measured on for the case that is not decided; decided cases are dropped."""
+    group = Group("g", ARMS)
+    assert [arm.case for arm in measure.standing(group, frozenset({"case"}), {})] == [CONTROL, CASE]
+    assert measure.standing(group, frozenset(), {}) == ()
+    assert [arm.case for arm in measure.standing(group, frozenset({"case", "other"}), {"other": None})] == [
+        CONTROL,
+        CASE,
+    ]
+
+
+def test_the_first_count_stays():
+    """Counts are calibrated once: later blocks repeat what the first one found."""
+    records = [BlockRecord("e", n, 1, (GroupRecord("g", counts={"a": count}),)) for n, count in enumerate((5, 9))]
+    assert measure.known_from(records).counts == {"a": 5}
+
+
+@pytest.mark.parametrize(("cost_ns", "target_ns"), [(25, 10_000_000), (50_000, 10_000_000), (10_000_000, 1_000)])
+def test_a_sample_is_repeated_until_it_is_long_enough(cost_ns, target_ns):
+    """The count makes a sample last about the target, and is at least one."""
+    clock = FakeClock()
+    count = calibrate(lambda n: clock.advance(n * cost_ns), target_ns, clock)
+    assert count == max(1, float(f"{target_ns / cost_ns:.1e}"))
+
+
+def test_a_case_that_takes_no_time_is_still_calibrated_in_bounded_steps():
+    """An empty operation ends at the bound instead of doubling for ever."""
+    from perflab.host import MOST_REPETITIONS
+
+    assert calibrate(lambda n: None, 1_000_000, FakeClock()) == MOST_REPETITIONS
+
+
+def test_the_guardian_knows_what_is_still_running():
+    """Sessions that were ended are forgotten; a goodbye leaves nothing to do."""
+    assert remember(["dir /tmp/x\n", "+5\n", "+6\n", "-5\n"]) == ([6], ["/tmp/x"], False)
+    assert remember(["+5\n", "bye\n"]) == ([5], [], True)
+
+
+def test_time_left_counts_only_what_will_be_run():
+    """What is left is the rest of this experiment at its pace and the others at the pace seen, within the budget."""
+    progress = Progress({"a": 1, "b": 3}, deadline_ns=100 * 10**9)
+    assert progress.left_s("a", elapsed_s=2, done=2, planned=4, now_ns=2 * 10**9) == 2 + 12
+    progress.seconds["a"] = 4
+    assert progress.left_s("b", elapsed_s=0, done=0, planned=6, now_ns=4 * 10**9) == 12
+    assert progress.left_s("b", elapsed_s=6, done=3, planned=6, now_ns=99 * 10**9) == 1
+
+
+def test_a_share_not_used_goes_to_those_that_follow():
+    """Each experiment may use its weight's part of the time that is still left."""
+    progress = Progress({"a": 1, "b": 3}, deadline_ns=40)
+    assert progress.share_ns("a", 0) == 10
+    progress.seconds["a"] = 1
+    assert progress.share_ns("b", 4) == 40
