@@ -239,7 +239,7 @@ def test_two_runs_never_measure_at_once(tmp_path):
 
     from perflab.lab import LOCK
 
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "PERFLAB_LOCK_DIR": str(tmp_path)}
     with FileLock(tmp_path / LOCK):
         out = tmp_path / "run"
         second = subprocess.Popen(

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from perflab import measure
+from perflab import measure, rounds
+from perflab.clock import FakeClock
 from perflab.guardian import remember
 from perflab.host import calibrate
-from perflab.clock import FakeClock
-from perflab.lab import Progress
 from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Thresholds
+from perflab.pace import Progress
 
 CONTROL, CASE, OTHER = Case(strategy="control"), Case(strategy="case"), Case(strategy="other")
 ARMS = (Arm(CONTROL), Arm(CASE, CONTROL), Arm(OTHER, CASE))
@@ -20,7 +20,7 @@ ARMS = (Arm(CONTROL), Arm(CASE, CONTROL), Arm(OTHER, CASE))
 @pytest.mark.parametrize("cases", [1, 2, 3, 4, 5])
 def test_every_case_stands_equally_often_in_every_place(cases):
     """Rounds come in whole cyclic Latin squares, at least as many as asked for."""
-    drawn = measure.orders(cases, 6, random.Random(1))
+    drawn = rounds.orders(cases, 6, random.Random(1))
     assert len(drawn) >= 6
     assert len(drawn) % cases == 0
     for place in range(cases):
@@ -29,30 +29,30 @@ def test_every_case_stands_equally_often_in_every_place(cases):
 
 def test_two_cases_alternate_as_abba():
     """Two cases give AB BA or BA AB in each pair of rounds."""
-    drawn = measure.orders(2, 40, random.Random(5))
+    drawn = rounds.orders(2, 40, random.Random(5))
     pairs = {(drawn[index], drawn[index + 1]) for index in range(0, 40, 2)}
     assert pairs == {((0, 1), (1, 0)), ((1, 0), (0, 1))}
 
 
 def test_orders_follow_the_seed():
     """The same seed draws the same orders, another one others."""
-    assert measure.orders(4, 40, random.Random(3)) == measure.orders(4, 40, random.Random(3))
-    assert measure.orders(4, 40, random.Random(3)) != measure.orders(4, 40, random.Random(4))
+    assert rounds.orders(4, 40, random.Random(3)) == rounds.orders(4, 40, random.Random(3))
+    assert rounds.orders(4, 40, random.Random(3)) != rounds.orders(4, 40, random.Random(4))
 
 
 def test_foreign_time_is_what_neither_lab_nor_hosts_used():
     """Busy time less the lab's own and its hosts' is somebody else's; it is never negative."""
     before = {"wall_ns": 0, "lab_ns": 5, "busy_ns": 100, "steal_ns": 1}
     after = {"wall_ns": 1000, "lab_ns": 25, "busy_ns": 900, "steal_ns": 4}
-    assert measure.weigh(before, after, 300) == {"wall_ns": 1000, "steal_ns": 3, "foreign_ns": 480}
-    assert measure.weigh(before, after, 5000)["foreign_ns"] == 0
+    assert rounds.weigh(before, after, 300) == {"wall_ns": 1000, "steal_ns": 3, "foreign_ns": 480}
+    assert rounds.weigh(before, after, 5000)["foreign_ns"] == 0
 
 
 def test_evidence_that_the_system_lacks_is_left_out():
     """Without /proc/stat there is no foreign time, and no contamination is claimed."""
-    passed = measure.weigh({"wall_ns": 0, "lab_ns": 1}, {"wall_ns": 9, "lab_ns": 2}, 3)
+    passed = rounds.weigh({"wall_ns": 0, "lab_ns": 1}, {"wall_ns": 9, "lab_ns": 2}, 3)
     assert passed == {"wall_ns": 9}
-    assert not measure.is_contaminated(passed, Thresholds())
+    assert not rounds.is_contaminated(passed, Thresholds())
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_evidence_that_the_system_lacks_is_left_out():
 )
 def test_a_round_is_contaminated_by_its_share_and_by_whole_ticks(evidence, expected):
     """Both must be passed: the share of the round, and three kernel ticks below which nothing is known."""
-    assert measure.is_contaminated(evidence, Thresholds()) is expected
+    assert rounds.is_contaminated(evidence, Thresholds()) is expected
 
 
 def test_a_burst_is_repeated_and_a_constant_neighbour_is_not():
     """Up to a quarter of the rounds is run again; more contamination than that is only flagged."""
-    assert measure.to_repeat([False, True, False, False], Thresholds()) == [1]
-    assert measure.to_repeat([True, True, False, False], Thresholds()) == []
-    assert measure.to_repeat([True] * 4, Thresholds()) == []
+    assert rounds.to_repeat([False, True, False, False], Thresholds()) == [1]
+    assert rounds.to_repeat([True, True, False, False], Thresholds()) == []
+    assert rounds.to_repeat([True] * 4, Thresholds()) == []
 
 
 def test_what_hangs_on_a_failed_case_is_lost_with_it():

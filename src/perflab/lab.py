@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import perflab
 from perflab import environment, hosts, measure, registry, store, verdict
-from perflab.clock import monotonic_ns, utc_now
+from perflab.clock import utc_now
 from perflab.errors import BadInput
-from perflab.model import PLANS, BlockRecord, Design, Experiment, Failure, Judgement, Plan, Run, Settings
+from perflab.events import (
+    BlockDone,
+    CaseFailed,
+    ExperimentDone,
+    ExperimentStarted,
+    Observe,
+    RoundDone,
+    RunDone,
+    RunStarted,
+    VerdictFell,
+    Waiting,
+)
+from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
+from perflab.pace import Progress
 
 ALWAYS = ("null", "ceiling")
 """Every run holds its A/A control and the machine's ceiling, whatever else was asked for."""
@@ -46,119 +60,6 @@ class Outcome:
     path: Path
     failed: bool = False
     interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Another run measures on this machine; this one begins when that one has ended."""
-
-    holder: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunStarted:
-    """The run's folder and plan are settled."""
-
-    path: Path
-    experiments: tuple[str, ...]
-    plan: str
-    budget_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentStarted:
-    """An experiment is measured from now on; ``position`` counts from 1."""
-
-    name: str
-    question: str
-    position: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class RoundDone:
-    """One round of a block is over."""
-
-    experiment: str
-    block: int
-    most_blocks: int
-    group: str
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
-class BlockDone:
-    """A block is in the journal; ``blocks_planned`` is the next look at which the experiment may end."""
-
-    experiment: str
-    block: int
-    blocks_planned: int
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictFell:
-    """A claim has its verdict for this run."""
-
-    judgement: Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFailed:
-    """A case was lost, and why."""
-
-    experiment: str
-    case_id: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentDone:
-    """An experiment has ended."""
-
-    name: str
-    seconds: float
-    blocks: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunDone:
-    """The run has ended."""
-
-    path: Path
-    seconds: float
-
-
-Event = (
-    Waiting | RunStarted | ExperimentStarted | RoundDone | BlockDone | VerdictFell | CaseFailed | ExperimentDone | RunDone
-)
-Observe = Callable[[Event], None]
-
-
-@dataclass(slots=True)
-class Progress:
-    """What is left to do, in weights and measured seconds: the basis of "time left"."""
-
-    weights: dict[str, float]
-    deadline_ns: int
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def share_ns(self, name: str, now_ns: int) -> int:
-        """The instant by which ``name`` has used its share of the time left, by weight among those not yet done."""
-        waiting = sum(weight for other, weight in self.weights.items() if other not in self.seconds)
-        return now_ns + int(max(0, self.deadline_ns - now_ns) * self.weights[name] / waiting)
-
-    def left_s(self, name: str, elapsed_s: float, done: int, planned: int, now_ns: int) -> float:
-        """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far."""
-        current = elapsed_s / done * max(planned, done) if done else None
-        seen = sum(self.seconds.values()) + (current or 0)
-        weight = sum(self.weights[one] for one in self.seconds) + (self.weights[name] if current else 0)
-        ahead = [one for one in self.weights if one not in self.seconds and (one != name or not current)]
-        budget_left = max(0.0, (self.deadline_ns - now_ns) / 1e9)
-        if not weight:
-            return budget_left
-        left = sum(self.weights[one] for one in ahead) * seen / weight + ((current or elapsed_s) - elapsed_s)
-        return min(left, budget_left)
 
 
 def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
@@ -349,7 +250,7 @@ def machine_lock(observe: Observe) -> Iterator[None]:
     """Hold the machine-wide lock: two runs never measure at once; the second says so and waits."""
     from filelock import FileLock, Timeout
 
-    path = Path(tempfile.gettempdir()) / LOCK
+    path = lock_folder() / LOCK
     lock = FileLock(path, mode=0o666, thread_local=False)
     try:
         lock.acquire(timeout=0)
@@ -362,6 +263,14 @@ def machine_lock(observe: Observe) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def lock_folder() -> Path:
+    """Where the lock is: the same for all users whatever their TMPDIR, unless PERFLAB_LOCK_DIR says otherwise."""
+    chosen_folder = os.environ.get("PERFLAB_LOCK_DIR")
+    if chosen_folder:
+        return Path(chosen_folder)
+    return Path("/tmp") if os.path.isdir("/tmp") else Path(tempfile.gettempdir())
 
 
 @contextmanager
@@ -381,9 +290,3 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for name, handler in earlier.items():
             signal.signal(name, handler)
-
-
-__all__ = [
-    "BlockDone", "CaseFailed", "Event", "ExperimentDone", "ExperimentStarted", "Order", "Outcome", "RoundDone",
-    "RunDone", "RunStarted", "VerdictFell", "Waiting", "chosen", "machine_lock", "measure_all", "Plan",
-]  # fmt: skip

@@ -22,8 +22,8 @@ from perflab.model import (
     Observation,
     Plan,
     RoundRecord,
-    Thresholds,
 )
+from perflab.rounds import is_contaminated, orders, to_repeat, weigh
 
 LEDGER_KEYS = ("samples", "host_start", "evidence", "idle")
 
@@ -248,21 +248,7 @@ def _note_memory(
     bench.ledger["evidence"] += (bench.clock() - started) / 1e9
 
 
-def orders(cases: int, rounds: int, rng: random.Random) -> list[tuple[int, ...]]:
-    """Visiting orders from cyclic Latin squares, redrawn for each square, in whole squares of at least ``rounds`` rows.
-
-    Every case stands once in every place of a square; two cases give ABBA or BAAB.
-    """
-    drawn: list[tuple[int, ...]] = []
-    while len(drawn) < rounds:
-        first = rng.sample(range(cases), cases)
-        drawn += [tuple(first[shift:] + first[:shift]) for shift in range(cases)]
-    return drawn
-
-
-def _all_rounds(
-    bench: Bench, housed: Mapping[str, hosts.Host], group: Group, rng: random.Random
-) -> list[RoundRecord]:
+def _all_rounds(bench: Bench, housed: Mapping[str, hosts.Host], group: Group, rng: random.Random) -> list[RoundRecord]:
     thresholds = bench.plan.thresholds
     planned = orders(len(group.arms), max(bench.plan.rounds, group.rounds), rng)
     rounds = [_one_round(bench, housed, group, order) for order in planned]
@@ -272,12 +258,6 @@ def _all_rounds(
         rounds[index] = replace(rounds[index], replaced=True)
         rounds.append(fresh)
     return rounds
-
-
-def to_repeat(contaminated: Sequence[bool], thresholds: Thresholds) -> list[int]:
-    """Which rounds are run again: the contaminated ones, unless they are so many that the neighbour is constant."""
-    dirty = [index for index, flag in enumerate(contaminated) if flag]
-    return dirty if len(dirty) <= thresholds.repeat * len(contaminated) else []
 
 
 def _one_round(bench: Bench, housed: Mapping[str, hosts.Host], group: Group, order: Sequence[int]) -> RoundRecord:
@@ -311,25 +291,6 @@ def _machine(bench: Bench) -> dict[str, float]:
     }
     bench.ledger["evidence"] += (bench.clock() - started) / 1e9
     return {name: value for name, value in totals.items() if value is not None}
-
-
-def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: float) -> dict[str, float]:
-    """What passed between two readings; ``foreign_ns`` is the busy time that was neither the lab's nor its hosts'."""
-    passed = {name: after[name] - before[name] for name in after if name in before}
-    lab = passed.pop("lab_ns", 0)
-    if "busy_ns" in passed:
-        passed["foreign_ns"] = max(0.0, passed.pop("busy_ns") - lab - own_cpu_ns)
-    return passed
-
-
-def is_contaminated(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
-    """Whether others took more of the round than the plan allows; decided by the evidence alone, never by the times."""
-    wall = evidence["wall_ns"]
-    for name, share in (("steal_ns", thresholds.steal), ("foreign_ns", thresholds.foreign_cpu)):
-        taken = evidence.get(name, 0)
-        if taken > thresholds.least_ns and taken > share * wall:
-            return True
-    return False
 
 
 def speeds(bench: Bench, wanted: Sequence[str]) -> dict[str, float]:

@@ -68,7 +68,11 @@ def design(settings) -> Design:
     """Each misbehaving case beside the control, in one host; ``--set`` has no say."""
     arms = (Arm(CONTROL), *(Arm(one, CONTROL, host=f"host-{one.param('does')}") for one in OTHERS))
     claims = [
-        Claim(f"{one.param('does')}-costs-more", "it costs more", (Clause(one, "cost", Estimand.RATIO, Relation.ABOVE, 1.5, CONTROL),))
+        Claim(
+            f"{one.param('does')}-costs-more",
+            "it costs more",
+            (Clause(one, "cost", Estimand.RATIO, Relation.ABOVE, 1.5, CONTROL),),
+        )
         for one in OTHERS
     ]
     return Design((Group("all", arms),), tuple(claims))

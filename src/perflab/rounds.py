@@ -1,0 +1,45 @@
+"""The rules of a round: in which order cases are visited, what the evidence says, which rounds are run again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from perflab.model import Thresholds
+
+
+def orders(cases: int, rounds: int, rng: random.Random) -> list[tuple[int, ...]]:
+    """Visiting orders from cyclic Latin squares, redrawn for each square, in whole squares of at least ``rounds`` rows.
+
+    Every case stands once in every place of a square; two cases give ABBA or BAAB.
+    """
+    drawn: list[tuple[int, ...]] = []
+    while len(drawn) < rounds:
+        first = rng.sample(range(cases), cases)
+        drawn += [tuple(first[shift:] + first[:shift]) for shift in range(cases)]
+    return drawn
+
+
+def to_repeat(contaminated: Sequence[bool], thresholds: Thresholds) -> list[int]:
+    """Which rounds are run again: the contaminated ones, unless they are so many that the neighbour is constant."""
+    dirty = [index for index, flag in enumerate(contaminated) if flag]
+    return dirty if len(dirty) <= thresholds.repeat * len(contaminated) else []
+
+
+def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: float) -> dict[str, float]:
+    """What passed between two readings; ``foreign_ns`` is the busy time that was neither the lab's nor its hosts'."""
+    passed = {name: after[name] - before[name] for name in after if name in before}
+    lab = passed.pop("lab_ns", 0)
+    if "busy_ns" in passed:
+        passed["foreign_ns"] = max(0.0, passed.pop("busy_ns") - lab - own_cpu_ns)
+    return passed
+
+
+def is_contaminated(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
+    """Whether others took more of the round than the plan allows; decided by the evidence alone, never by the times."""
+    wall = evidence["wall_ns"]
+    for name, share in (("steal_ns", thresholds.steal), ("foreign_ns", thresholds.foreign_cpu)):
+        taken = evidence.get(name, 0)
+        if taken > thresholds.least_ns and taken > share * wall:
+            return True
+    return False
