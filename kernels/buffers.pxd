@@ -44,9 +44,14 @@ cdef inline int check_elements(const Py_buffer *view, str codes, Py_ssize_t item
     if view.ndim != 1:
         raise ValueError(f"expected one dimension, found {view.ndim}: pass a 1-D view such as array.reshape(-1)")
     # An empty buffer may point anywhere, and the stride of a single element is never used.
-    if view.shape[0] and (<uintptr_t> view.buf % itemsize or (view.shape[0] > 1 and view.strides[0] % itemsize)):
+    if view.shape[0] and (<uintptr_t> view.buf % itemsize or (view.shape[0] > 1 and stride_of(view) % itemsize)):
         raise ValueError(f"expected elements aligned to {itemsize} bytes, found them in between: copy them first")
     return 0
+
+
+cdef inline Py_ssize_t stride_of(const Py_buffer *view) noexcept:
+    """In bytes. ctypes, hence RawArray, leaves strides NULL for contiguous arrays even where strides are asked for."""
+    return view.itemsize if view.strides == NULL else view.strides[0]
 
 
 cdef inline str native_order():
@@ -69,7 +74,7 @@ cdef inline Span select(const Py_buffer *view, object start, object stop) except
         raise IndexError(f"expected 0 <= start <= stop <= {length}, found start={first}, stop={last}")
     if last < first:
         raise ValueError(f"expected start <= stop, found start={first}, stop={last}")
-    span.stride = view.strides[0]
+    span.stride = stride_of(view)
     span.first = <const char *> view.buf + <Py_ssize_t> first * span.stride
     span.count = <Py_ssize_t> last - <Py_ssize_t> first
     return span
