@@ -1,0 +1,150 @@
+"""The commands: each reads its options, calls what does the work, and prints the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perflab.cli import colour
+
+RUN = click.argument("run", type=click.Path(path_type=Path))
+
+
+@click.group(
+    "perflab",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="RUN is a folder that run-all wrote, its run.jsonl, or reports/latest.",
+)
+@click.option("--version", is_flag=True, is_eager=True, help="Say which perflab, Python, system and numpy this is.")
+@colour.option
+@click.pass_context
+def perflab(context: click.Context, version: bool) -> None:
+    """Measure on this machine what is said about Python's threads, processes and shared memory."""
+    if version:
+        from perflab.cli.listing import versions
+
+        click.echo(versions())
+        context.exit()
+    if context.invoked_subcommand is None:
+        raise click.UsageError("no command given: start with 'perflab run-all --quick'", context)
+
+
+def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that run-all and run share."""
+    options = (
+        click.option("--quick", is_flag=True, help="About a minute: coarse answers."),
+        click.option("--full", is_flag=True, help="About half an hour: narrow intervals, every start method."),
+        click.option("--out", type=click.Path(path_type=Path), help="Folder to write [reports/<time>-<random>]."),
+        click.option("--budget", type=float, metavar="SECONDS", help="Stop measuring after so many seconds."),
+        click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the same orders again."),
+        click.option("--resume", is_flag=True, help="Continue the run in --out, or the latest."),
+        click.option("--no-lock", is_flag=True, help="Do not wait for other perflab runs on this machine."),
+        click.option(
+            "--set",
+            "chosen",
+            multiple=True,
+            metavar="NAME=VALUE[,VALUE]",
+            help="Override workers, size or start_method: --set workers=1,2 --set size=1e6.",
+        ),
+        colour.option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _experiment_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from perflab import registry
+
+    return [name for name in registry.experiments() if name.startswith(incomplete)]
+
+
+@perflab.command("run-all")
+@_measuring
+def run_all(**options: Any) -> int:
+    """Carry out every experiment, store the run and write its report."""
+    return _measure((), **options)
+
+
+@perflab.command("run")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_experiment_names)
+@_measuring
+def run(names: tuple[str, ...], **options: Any) -> int:
+    """Carry out some experiments, and the two controls that every run holds."""
+    return _measure(names, **options)
+
+
+@perflab.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@colour.option
+def list_(as_json: bool) -> None:
+    """Show experiments with their claims, strategies, workloads and kernels."""
+    from perflab.cli import listing
+
+    click.echo(_document(listing.catalogue()) if as_json else listing.as_text(listing.catalogue()))
+
+
+@perflab.command()
+@RUN
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--claim", metavar="ID", help="All the evidence of one verdict.")
+@colour.option
+def show(run: Path, as_json: bool, claim: str | None) -> None:
+    """Show the verdicts and cases of a stored run, derived anew."""
+    from perflab.cli import showing
+
+    analysis = showing.analysed(run)
+    if as_json:
+        click.echo(_document(showing.as_json(analysis, claim)))
+    else:
+        click.echo(colour.painted(showing.as_text(analysis, claim)))
+
+
+@perflab.command()
+@RUN
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write [the run's own].")
+@colour.option
+def report(run: Path, out: Path | None) -> None:
+    """Write report.html (one file, offline), report.md and the figures of a stored run."""
+    from perflab import report, store
+    from perflab.cli import showing
+
+    analysis = showing.analysed(run)
+    click.echo(report.render(analysis, out or store.find(run).parent))
+
+
+def _measure(
+    names: tuple[str, ...],
+    quick: bool,
+    full: bool,
+    out: Path | None,
+    budget: float | None,
+    seed: int | None,
+    resume: bool,
+    no_lock: bool,
+    chosen: tuple[str, ...],
+) -> int:
+    if quick and full:
+        raise click.UsageError("--quick and --full exclude each other", click.get_current_context())
+    from perflab import lab
+    from perflab.cli import ending, settings
+    from perflab.progress import display
+
+    plan = "quick" if quick else "full" if full else "default"
+    budget, overrides = settings.plausible_budget(budget), settings.overrides(chosen)
+    settings.refuse_what_cannot_fit(lab.chosen(names), settings.of_this_machine(plan, overrides))
+    order = lab.Order(names, plan, out, budget, seed, resume, not no_lock, overrides)
+    stderr = click.get_text_stream("stderr")
+    with display(stderr, colour.of_stderr(), colour.moves(stderr)) as observe:
+        outcome = lab.measure_all(order, observe)
+    return ending.conclude(outcome, order)
+
+
+def _document(content: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
