@@ -157,6 +157,7 @@ def lag1_autocorrelation(values: Sequence[float]) -> float:
 
 def split_half_drift(values: Sequence[float]) -> float:
     """The median of the later half minus that of the earlier one (a middle value belongs to neither)."""
+    _ordered(values)
     if len(values) < 2:
         raise ValueError(f"{len(values)} values have no halves, expected 2 or more")
     half = len(values) // 2
