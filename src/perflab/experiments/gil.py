@@ -234,6 +234,6 @@ EXPERIMENT = Experiment(
         "counted here. Under a neighbour's load a split loop suffers more than an unsplit one, so speed-ups are "
         "then too low. On a free-threaded build the sentences about the GIL should come out refuted."
     ),
-    weight=10,
+    weight=9,
     place=10,
 )

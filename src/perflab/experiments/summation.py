@@ -252,8 +252,8 @@ EXPERIMENT = Experiment(
         "Adding numbers is the least work there is, so that the cost of a strategy shows most: with heavier work "
         "all ratios come nearer to the ceiling. A sum that takes less than a millisecond is mostly hand-over of "
         "work. Cases over a vector read memory, cases over a range do not: their ratio to the plain loop says which "
-        "way is faster, not why. The memory of a case is that of its whole host, interpreter included. Waiting by "
-        "spinning shows as CPU time, waiting asleep does not."
+        "way is faster, not why. The first sum with numpy also imports numpy, so that cold says little about the "
+        "strategy there. The memory of a case is that of its whole host, interpreter included."
     ),
     weight=20,
     place=20,
