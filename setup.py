@@ -6,7 +6,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, LinkError, PlatformError
+from setuptools.errors import CompileError, LinkError
 
 REMEDY = "on Debian or Ubuntu: apt install build-essential python3-dev; on macOS: xcode-select --install"
 
@@ -31,14 +31,19 @@ class BuildKernels(build_ext):
                 extension.extra_compile_args = BODY_APART
         try:
             super().build_extensions()
-        except (CompileError, LinkError, PlatformError) as error:
-            raise SystemExit(f"perflab could not build its kernels: {error}; {REMEDY}") from None
+        except (CompileError, LinkError):
+            failed = f"'{self.compiler_command()}' failed, see its messages above"
+            raise SystemExit(f"perflab could not build its kernels: {failed}; if it lacks a header: {REMEDY}") from None
 
     def require_compiler(self):
         """SystemExit where the compiler's command is not on PATH; MSVC is sought by setuptools itself."""
-        command = getattr(self.compiler, "compiler_so", None)
-        if command and shutil.which(command[0]) is None:
-            raise SystemExit(f"perflab needs a C compiler to build its kernels: '{command[0]}' was not found; {REMEDY}")
+        command = self.compiler_command()
+        if self.compiler.compiler_type == "unix" and shutil.which(command) is None:
+            raise SystemExit(f"perflab needs a C compiler to build its kernels: '{command}' was not found; {REMEDY}")
+
+    def compiler_command(self):
+        """The first word of what compiles, as CC or Python's own configuration says."""
+        return getattr(self.compiler, "compiler_so", ["the C compiler"])[0]
 
     def require_headers(self):
         """SystemExit where Python.h is in none of the include folders."""
