@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from perflab import events
 from perflab.clock import Clock, monotonic_ns
-from perflab.model import Judgement, Verdict
+from perflab.model import Judgement
+from perflab.report.text import STYLES
 from perflab.report.wording import badge, plural, word
 from perflab.units import duration
 
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_NS = 30_000_000_000
 REDRAW_NS = 250_000_000
-_COLOURS = {
-    Verdict.CONFIRMED: "green",
-    Verdict.REFUTED: "red",
-    Verdict.UNRESOLVED: "yellow",
-    Verdict.NOT_APPLICABLE: "bright_black",
-    Verdict.FAILED: "magenta",
-}
 
 
 @dataclass(slots=True)
@@ -156,7 +150,11 @@ def _live(stream: TextIO, colour: bool, clock: Clock, board: Board) -> Iterator[
     from rich.live import Live
 
     console = Console(
-        file=stream, force_terminal=True, no_color=not colour, color_system="auto" if colour else None, highlight=False
+        file=stream,
+        force_terminal=True,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        highlight=False,
     )
     with Live(console=console, auto_refresh=False, transient=True) as live:
         yield _redrawing(console, live, clock, board)
@@ -171,7 +169,7 @@ def _redrawing(console: Console, live: Live, clock: Clock, board: Board) -> even
         board.note(event, clock())
         line = _lasting(event)
         if line is not None:
-            console.print(line, no_wrap=True, overflow="ellipsis")
+            console.print(line)
         now_ns = clock()
         if board.position and now_ns - last_ns >= REDRAW_NS:
             last_ns = now_ns
@@ -190,8 +188,9 @@ def _lasting(event: events.Event) -> RenderableType | None:
         case events.RunStarted():
             return Text(started_line(event))
         case events.VerdictFell(judgement=found):
-            verdict = Text(f"{badge(found.verdict):16}", _COLOURS[found.verdict])
-            return Text.assemble(verdict, (f" {found.claim.id} ", "bold"), found.claim.sentence)
+            verdict = Text(f"{badge(found.verdict):16}", STYLES[found.verdict])
+            claim = (f" {found.claim.id} ", "bold")
+            return Text.assemble(verdict, claim, found.claim.sentence, no_wrap=True, overflow="ellipsis")
         case events.RunDone():
             return Text(f"measured in {duration(event.seconds)}")
         case _:
@@ -206,9 +205,12 @@ def _drawn(board: Board, now_ns: int) -> RenderableType:
     from rich.text import Text
 
     head = Text.assemble(
-        f"[{board.position}/{board.total}] ", (board.experiment, "bold"), "  ", board.question, overflow="ellipsis"
+        f"[{board.position}/{board.total}] ",
+        (board.experiment, "bold"),
+        f"  {board.question}",
+        no_wrap=True,
+        overflow="ellipsis",
     )
-    head.no_wrap = True
     left = "" if board.seconds_left is None else f"{duration(board.seconds_left)} left"
     below = Table.grid(padding=(0, 2, 0, 0))
     block = board.place.removeprefix(f"{board.experiment}, ")

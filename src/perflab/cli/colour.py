@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-_VERDICT_COLOURS = {
-    "confirmed": "green",
-    "refuted": "red",
-    "unresolved": "yellow",
-    "not applicable": "bright_black",
-    "failed": "magenta",
-}
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def wanted(choice: str, environ: Mapping[str, str], terminal: bool) -> bool:
@@ -54,10 +48,14 @@ def moves(stream: TextIO) -> bool:
     return moving(os.environ, stream.isatty())
 
 
-def painted(text: str) -> str:
-    """The text with its verdicts in colour; click takes the colours out again where none are wanted."""
-    words = "|".join(_VERDICT_COLOURS)
-    return re.sub(rf"\b({words})\b", lambda found: click.style(found[0], fg=_VERDICT_COLOURS[found[0]]), text)
+def paper() -> Console:
+    """The console for tables on stdout: 80 columns wide where it is no terminal, coloured as was decided."""
+    from rich.console import Console
+
+    coloured = bool(click.get_current_context().color)
+    return Console(
+        file=sys.stdout, color_system="standard" if coloured else None, force_terminal=coloured, highlight=False
+    )
 
 
 option = click.option(

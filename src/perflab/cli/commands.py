@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--full", is_flag=True, help="About half an hour: narrow intervals, every start method."),
         click.option("--out", type=click.Path(path_type=Path), help="Folder to write [reports/<time>-<random>]."),
         click.option("--budget", type=float, metavar="SECONDS", help="Stop measuring after so many seconds."),
-        click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the same orders again."),
+        click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the same orders again."),
         click.option("--resume", is_flag=True, help="Continue the run in --out, or the latest."),
         click.option("--no-lock", is_flag=True, help="Do not wait for other perflab runs on this machine."),
         click.option(
@@ -63,14 +64,14 @@ def _experiment_names(context: click.Context, parameter: click.Parameter, incomp
     return [name for name in registry.experiments() if name.startswith(incomplete)]
 
 
-@perflab.command("run-all")
+@perflab.command("run-all", short_help="Carry out every experiment, write the report.")
 @_measuring
 def run_all(**options: Any) -> int:
     """Carry out every experiment, store the run and write its report."""
     return _measure((), **options)
 
 
-@perflab.command("run")
+@perflab.command("run", short_help="Carry out some experiments.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_experiment_names)
 @_measuring
 def run(names: tuple[str, ...], **options: Any) -> int:
@@ -78,7 +79,7 @@ def run(names: tuple[str, ...], **options: Any) -> int:
     return _measure(names, **options)
 
 
-@perflab.command("list")
+@perflab.command("list", short_help="Show experiments, strategies, workloads, kernels.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @colour.option
 def list_(as_json: bool) -> None:
@@ -88,7 +89,7 @@ def list_(as_json: bool) -> None:
     click.echo(_document(listing.catalogue()) if as_json else listing.as_text(listing.catalogue()))
 
 
-@perflab.command()
+@perflab.command(short_help="Show the verdicts and cases of a stored run.")
 @RUN
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--claim", metavar="ID", help="All the evidence of one verdict.")
@@ -101,10 +102,12 @@ def show(run: Path, as_json: bool, claim: str | None) -> None:
     if as_json:
         click.echo(_document(showing.as_json(analysis, claim)))
     else:
-        click.echo(colour.painted(showing.as_text(analysis, claim)))
+        paper = colour.paper()
+        for part in showing.as_text(analysis, claim):
+            paper.print(part)
 
 
-@perflab.command()
+@perflab.command(short_help="Write the report of a stored run.")
 @RUN
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write [the run's own].")
 @colour.option
@@ -131,20 +134,21 @@ def _measure(
     if quick and full:
         raise click.UsageError("--quick and --full exclude each other", click.get_current_context())
     from perflab import lab
-    from perflab.cli import ending, settings
+    from perflab.cli import settings
     from perflab.progress import display
 
     plan = "quick" if quick else "full" if full else "default"
     budget, overrides = settings.plausible_budget(budget), settings.overrides(chosen)
     settings.refuse_what_cannot_fit(lab.chosen(names), settings.of_this_machine(plan, overrides))
     order = lab.Order(names, plan, out, budget, seed, resume, not no_lock, overrides)
-    stderr = click.get_text_stream("stderr")
-    with display(stderr, colour.of_stderr(), colour.moves(stderr)) as observe:
+    with display(sys.stderr, colour.of_stderr(), colour.moves(sys.stderr)) as observe:
         outcome = lab.measure_all(order, observe)
+    from perflab.cli import ending  # not before: what renders stays out of the process while it measures
+
     return ending.conclude(outcome, order)
 
 
 def _document(content: dict[str, Any]) -> str:
     import json
 
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(content, indent=2, allow_nan=False)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
 
 from perflab import store
 from perflab.cli import DONE, FAILED, INTERRUPTED, colour, showing
 from perflab.clock import monotonic_ns
 from perflab.lab import Order, Outcome
 from perflab.model import Analysis
-from perflab.report import content, text
+from perflab.report import content, text, wording
+from perflab.units import duration
 
 
 def conclude(outcome: Outcome, order: Order) -> int:
@@ -26,11 +31,14 @@ def conclude(outcome: Outcome, order: Order) -> int:
     begun = monotonic_ns()
     page = rendered(outcome.path)
     analysis = with_report_time(showing.analysed(outcome.path), (monotonic_ns() - begun) / 1e9)
-    click.echo(colour.painted(summary(analysis)))
+    paper = colour.paper()
+    for part in summary(analysis):
+        paper.print(part)
     for warning in analysis.warnings:
         click.echo(f"warning: {warning}", err=True)
     if page is None:
-        click.echo(f"perflab: no report; everything measured is stored: perflab report {_quoted(outcome.path)}", err=True)
+        again = f"perflab report {_quoted(outcome.path)}"
+        click.echo(f"perflab: the report failed; what was measured is stored; try again: {again}", err=True)
         return FAILED
     click.echo(f"\n{page}")
     return FAILED if outcome.failed else DONE
@@ -46,7 +54,7 @@ def interrupted_line(outcome: Outcome, order: Order) -> str:
 
 
 def rendered(run: Path) -> str | None:
-    """The path of the report that a child wrote: this process measured, and stays free of matplotlib. None on failure."""
+    """The path of the report that a child wrote, so that this process stays free of matplotlib; None on failure."""
     command = [sys.executable, "-m", "perflab", "report", str(run)]
     child = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     lines = child.stdout.splitlines()
@@ -60,17 +68,28 @@ def with_report_time(analysis: Analysis, seconds: float) -> Analysis:
     return replace(analysis, run=replace(analysis.run, ended={**ended, **spent}))
 
 
-def summary(analysis: Analysis) -> str:
-    """The verdicts, the notable figures, the slowest experiments, where the time went."""
-    parts = [text.verdict_table(analysis), text.notable(analysis), text.slowest(analysis), spent_table(analysis)]
-    return "\n\n".join(part for part in parts if part)
+def summary(analysis: Analysis) -> Iterator[RenderableType]:
+    """The verdicts and their count, the notable figures, the slowest experiments, where the time went."""
+    yield text.verdict_table(analysis)
+    yield f"\n{wording.counts(analysis.judgements)}"
+    if sentences := text.notable(analysis):
+        yield "\nNotable"
+        yield from (Padding(sentence, (0, 0, 0, 2)) for sentence in sentences)
+    yield "\nSlowest experiments"
+    yield columns([(name, duration(seconds)) for name, seconds in text.slowest(analysis)])
+    yield "\nWhere the time went"
+    yield columns(content.spent(analysis))
 
 
-def spent_table(analysis: Analysis) -> str:
-    """Where the time went, the report's included."""
-    rows = content.spent(analysis)
-    width = max((len(what) for what, _, _ in rows), default=0)
-    return "\n".join(["Where the time went", *(f"  {what:{width}}  {s:>8}  {share:>5}" for what, s, share in rows)])
+def columns(rows: Sequence[tuple[str, ...]]) -> Table:
+    """Rows below a heading: the first column to the left, figures to the right."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    for _ in range(max(map(len, rows), default=1) - 1):
+        table.add_column(justify="right")
+    for name, *figures in rows:
+        table.add_row(f"  {name}", *figures)
+    return table
 
 
 def _quoted(path: Path) -> str:

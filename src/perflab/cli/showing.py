@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perflab import store, verdict
 from perflab.errors import BadInput
 from perflab.model import Analysis
 from perflab.registry import nearest
-from perflab.report import text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def analysed(run: Path) -> Analysis:
@@ -17,11 +20,17 @@ def analysed(run: Path) -> Analysis:
     return verdict.analyse(store.load(run))
 
 
-def as_text(analysis: Analysis, claim: str | None = None) -> str:
-    """The table of verdicts and the table of cases; or one claim's evidence."""
+def as_text(analysis: Analysis, claim: str | None = None) -> Iterator[RenderableType]:
+    """The table of verdicts and each experiment's table of cases; or one claim's evidence."""
+    from perflab.report import text
+
     if claim is not None:
-        return text.claim_evidence(analysis, known_claim(analysis, claim))
-    return f"{text.verdict_table(analysis)}\n\n{text.case_table(analysis)}"
+        yield text.claim_evidence(analysis, known_claim(analysis, claim))
+        return
+    yield text.verdict_table(analysis)
+    for name in analysis.run.experiments:
+        yield f"\n{name}"
+        yield text.case_table(analysis, name)
 
 
 def as_json(analysis: Analysis, claim: str | None = None) -> dict[str, Any]:
@@ -37,8 +46,9 @@ def as_json(analysis: Analysis, claim: str | None = None) -> dict[str, Any]:
 
 
 def known_claim(analysis: Analysis, claim: str) -> str:
-    """The claim's id; BadInput with the nearest ids where the run judged no such claim."""
-    ids = [judgement.claim.id for judgement in analysis.judgements]
-    if claim in ids:
-        return claim
-    raise BadInput(f"no claim '{claim}' in this run{nearest(claim, ids)}; it judged {', '.join(ids) or 'none'}")
+    """The claim's id, in whichever case it was typed; BadInput with the nearest ids where the run judged no such claim."""
+    ids = {judgement.claim.id.lower(): judgement.claim.id for judgement in analysis.judgements}
+    if claim.lower() in ids:
+        return ids[claim.lower()]
+    known = ", ".join(ids.values()) or "none"
+    raise BadInput(f"no claim '{claim}' in this run{nearest(claim, ids.values())}; it judged {known}")
