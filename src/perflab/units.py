@@ -58,10 +58,9 @@ def duration(seconds: float) -> str:
 
 
 def _scaled(value: float, unit: str) -> str:
-    for scale, name in _SCALES[unit]:
-        # Compared after rounding, so that 999.7 ns is "1.00 µs" and never "1 000 ns".
-        if scale == 1.0 or abs(float(f"{value / scale:.3g}")) >= 1:
-            break
+    # Compared after rounding, so that 999.7 ns is "1.00 µs" and never "1 000 ns".
+    fitting = (pair for pair in _SCALES[unit] if abs(float(f"{value / pair[0]:.3g}")) >= 1)
+    scale, name = next(fitting, _SCALES[unit][-1])
     return f"{_whole_or_three_digits(value) if name == 'B' else three_digits(value / scale)} {name}"
 
 

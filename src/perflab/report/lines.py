@@ -1,0 +1,137 @@
+"""Lines: value against x, a curve for each series, named where it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perflab.model import Estimate, Mark
+from perflab.report import palette, wording
+from perflab.report.content import Drawing
+from perflab.report.figures import SMALL, Sheet, text_width, wrapped
+from perflab.report.layout import (
+    BELOW,
+    DASHED,
+    LINE,
+    MARGIN,
+    WIDTH,
+    Box,
+    axis_words,
+    blank,
+    jitter,
+    references,
+    value_axis,
+)
+from perflab.report.palette import MUTED, Look
+from perflab.report.scales import Axis, axis_for, spread
+
+_PLOT, _LEGEND = 2.9, 1.9
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A mark of a lines figure: where it stands on the x axis (0 to 1), and what was measured."""
+
+    x: float
+    estimate: Estimate
+
+
+def draw(drawing: Drawing) -> Sheet:
+    """The curves; higher than usual where many series have to be named."""
+    axis, across = value_axis(drawing), _x_axis(drawing)
+    series = _series(drawing, across)
+    labels = {name: _legend(name, points, drawing) for name, points in series.items()}
+    lines = max((len(label) for label in labels.values()), default=1)
+    gap = LINE * lines + 0.05
+    height = max(_PLOT, gap * len(series))
+    words = wrapped(axis_words(drawing, axis), WIDTH - 2 * MARGIN, SMALL)
+    above = LINE * len(words) + 0.05
+    left = MARGIN + max(text_width(axis.label(tick), SMALL) for tick in axis.ticks) + 0.08
+    legend = max((text_width(line) for label in labels.values() for line in label), default=0.0)
+    sheet, top = blank(drawing, above + height + BELOW)
+    box = Box(left, top + above, WIDTH - left - legend - 0.62 - MARGIN, height)
+    for number, line in enumerate(words):
+        sheet.write(MARGIN, top + LINE * (number + 0.3), line, SMALL, MUTED)
+    _frame(sheet, box, axis, across, drawing)
+    looks = palette.looks_of_series(drawing.figure.marks)
+    ends = [_draw_curve(sheet, box, points, axis, looks[name]) for name, points in series.items()]
+    placed = spread([y for _, y in ends], gap, box.top, box.bottom)
+    for name, end, y in zip(series, ends, placed, strict=True):
+        sheet.rule((end[0] + 0.09, end[1]), (box.right + 0.26, y), MUTED, linewidth=0.6)
+        sheet.median(box.right + 0.36, y, looks[name])
+        for number, line in enumerate(labels[name]):
+            sheet.write(box.right + 0.48, y + LINE * (number - (len(labels[name]) - 1) / 2), line)
+    return sheet
+
+
+def _legend(name: str, points: list[Point], drawing: Drawing) -> list[str]:
+    """The series and its value at the end of its curve, in lines."""
+    last = wording.value(points[-1].estimate, drawing.unit, drawing.figure.estimand)
+    return [*wrapped(name, _LEGEND), last]
+
+
+def _x_axis(drawing: Drawing) -> Axis:
+    xs = [_x(mark, number) for number, mark in enumerate(drawing.figure.marks)]
+    unit = "bytes" if "byte" in drawing.figure.x_label.lower() else ""
+    return axis_for(xs, unit, log=min(xs) > 0 and max(xs) / min(xs) >= 8)
+
+
+def _x(mark: Mark, number: int) -> float:
+    return float(number) if mark.x is None else mark.x
+
+
+def _series(drawing: Drawing, across: Axis) -> dict[str, list[Point]]:
+    """The measured points of each series by x; a series of which nothing was measured is left to the notes."""
+    found: dict[str, list[tuple[float, Estimate]]] = {}
+    for number, (mark, estimate) in enumerate(zip(drawing.figure.marks, drawing.estimates, strict=True)):
+        if estimate.value is not None:
+            found.setdefault(palette.series_of(mark), []).append((_x(mark, number), estimate))
+    by_x = {name: sorted(pairs, key=lambda pair: pair[0]) for name, pairs in found.items()}
+    return {name: [Point(across.at(x), estimate) for x, estimate in pairs] for name, pairs in by_x.items()}
+
+
+def _frame(sheet: Sheet, box: Box, axis: Axis, across: Axis, drawing: Drawing) -> None:
+    for tick in axis.ticks:
+        y = box.bottom - box.height * axis.at(tick)
+        sheet.rule((box.left, y), (box.right, y))
+        sheet.write(box.left - 0.07, y, axis.label(tick), SMALL, MUTED, ha="right")
+    free = -1.0
+    for tick in _x_ticks(drawing, across):
+        x, label = box.left + box.width * across.at(tick), across.label(tick)
+        half = text_width(label, SMALL) / 2 + 0.04
+        sheet.rule((x, box.bottom), (x, box.bottom + 0.04), MUTED)
+        if x - half > free:
+            sheet.write(x, box.bottom + 0.13, label, SMALL, MUTED, ha="center")
+            free = x + half
+    sheet.write(box.left + box.width / 2, box.bottom + 0.32, drawing.figure.x_label, SMALL, MUTED, ha="center")
+    levels = [box.bottom - box.height * axis.at(reference.value) for reference in references(drawing)]
+    placed = spread([y - 0.08 for y in levels], LINE, box.top, box.bottom)
+    for reference, y, label_y in zip(references(drawing), levels, placed, strict=True):
+        sheet.rule((box.left, y), (box.right, y), **DASHED)
+        sheet.write(box.left + 0.05, label_y, reference.label, SMALL, MUTED)
+
+
+def _x_ticks(drawing: Drawing, across: Axis) -> list[float]:
+    """Where the marks stand, if they are few; otherwise round values."""
+    own = sorted({_x(mark, number) for number, mark in enumerate(drawing.figure.marks)})
+    return own if len(own) <= 10 else across.ticks
+
+
+def _draw_curve(sheet: Sheet, box: Box, points: list[Point], axis: Axis, look: Look) -> tuple[float, float]:
+    """Draws one series; where its curve ends, in inches."""
+    xs = [box.left + box.width * point.x for point in points]
+    ys = [_height(box, axis, point.estimate.value) for point in points]
+    sheet.curve(xs, ys, look)
+    found = ((x, point.estimate.low, point.estimate.high) for x, point in zip(xs, points, strict=True))
+    sure = [(x, _height(box, axis, low), _height(box, axis, high)) for x, low, high in found if low is not None]
+    sheet.band([x for x, _, _ in sure], [low for _, low, _ in sure], [high for _, _, high in sure], look)
+    for x, low, high in sure:
+        sheet.bar((x, low), (x, high))
+    for x, y, point in zip(xs, ys, points, strict=True):
+        shifts = jitter(len(point.estimate.values), 0.06)
+        sheet.dots([x + s for s in shifts], [_height(box, axis, v) for v in point.estimate.values], look)
+        sheet.median(x, y, look)
+    return xs[-1], ys[-1]
+
+
+def _height(box: Box, axis: Axis, value: float | None) -> float:
+    return box.bottom - box.height * axis.at(value or 0.0)
