@@ -15,6 +15,7 @@ import pytest
 from perflab import hosts, measure, procfs, registry, store
 from perflab.clock import monotonic_ns
 from perflab.errors import CaseError, HostDied, HostHung
+from perflab.household import Bench
 from perflab.model import Plan, Settings
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -77,7 +78,7 @@ def test_each_failure_costs_its_case_only(plugin, place):
     experiment = registry.find("experiment", "scripted")
     design = experiment.design(Settings())
     everything = frozenset(case.id for case in design.cases)
-    bench = measure.Bench(place, PLAN)
+    bench = Bench(place, PLAN)
     record = measure.one_block(bench, experiment, design, 0, 1, measure.known_from([]), everything)
     (group,) = record.groups
     failed = {case.rpartition("=")[2]: failure for case, failure in group.failures.items()}
@@ -101,7 +102,7 @@ def test_a_case_that_failed_is_not_tried_again(plugin, place):
     experiment = registry.find("experiment", "scripted")
     design = experiment.design(Settings())
     everything = frozenset(case.id for case in design.cases)
-    bench = measure.Bench(place, PLAN)
+    bench = Bench(place, PLAN)
     deadline = monotonic_ns() + 60 * 10**9
     records = list(measure.blocks(bench, experiment, design, 1, [], lambda done: everything, deadline))
     assert len(records) == 2
@@ -114,8 +115,8 @@ def test_nothing_is_left_of_a_block_that_litters(plugin, place):
     experiment = registry.find("experiment", "scripted")
     design = experiment.design(Settings())
     wanted = frozenset({"scripted/does=litters"})
-    measure.one_block(measure.Bench(place, PLAN), experiment, design, 0, 1, measure.known_from([]), wanted)
-    assert traces()[0] == before[0]
+    measure.one_block(Bench(place, PLAN), experiment, design, 0, 1, measure.known_from([]), wanted)
+    assert traces()[0] <= before[0]
     assert set(lab_processes()) == {place.guardian.pid}
 
 
@@ -202,7 +203,7 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, name):
     if name != "SIGKILL":
         assert "--resume" in errors
     assert wait_until(lambda: not lab_processes()), lab_processes()
-    assert wait_until(lambda: traces() == before)
+    assert wait_until(lambda: traces()[0] <= before[0] and traces()[1] <= before[1]), traces()
     stored = store.load(tmp_path)
     assert len(stored.blocks) >= 2
     resumed = run_lab(tmp_path, "--resume", "--budget", "8")

@@ -29,6 +29,7 @@ from perflab.events import (
     VerdictFell,
     Waiting,
 )
+from perflab.household import Bench
 from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
 from perflab.pace import Progress
 
@@ -78,7 +79,7 @@ def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
                 stack.enter_context(machine_lock(observe))
             place = hosts.shelter(order.limit_s)
             stack.callback(hosts.leave, place)
-            return _measure(order, names, folder, journal, measure.Bench(place, PLANS[order.plan]), observe)
+            return _measure(order, names, folder, journal, Bench(place, PLANS[order.plan]), observe)
         except KeyboardInterrupt:
             _remove_if_empty(folder, journal)
             return Outcome(folder, interrupted=True)
@@ -123,7 +124,7 @@ def _remove_if_empty(folder: Path, journal: store.Journal) -> None:
 
 
 def _measure(
-    order: Order, names: tuple[str, ...], folder: Path, journal: store.Journal, bench: measure.Bench, observe: Observe
+    order: Order, names: tuple[str, ...], folder: Path, journal: store.Journal, bench: Bench, observe: Observe
 ) -> Outcome:
     begun = bench.clock()
     budget_s = order.budget_s or bench.plan.budget_s
@@ -151,7 +152,7 @@ def _measure(
 
 
 def _one_experiment(
-    experiment: Experiment, run: Run, journal: store.Journal, bench: measure.Bench, progress: Progress, observe: Observe
+    experiment: Experiment, run: Run, journal: store.Journal, bench: Bench, progress: Progress, observe: Observe
 ) -> Run:
     design = experiment.design(run.settings)
     begun, done = bench.clock(), run.blocks_of(experiment.name)
@@ -191,7 +192,7 @@ def _one_experiment(
     return run
 
 
-def _begun(order: Order, names: tuple[str, ...], bench: measure.Bench) -> Run:
+def _begun(order: Order, names: tuple[str, ...], bench: Bench) -> Run:
     """A new run: environment, speeds and the grid that follows from them."""
     facts = environment.facts()
     pairs = sorted({pair for name in names for pair in registry.find("experiment", name).calibrates})
@@ -236,7 +237,7 @@ def _resumed(order: Order, folder: Path) -> Run:
     return run
 
 
-def _end_line(bench: measure.Bench, seconds: float, interrupted: bool, earlier: Any) -> dict[str, Any]:
+def _end_line(bench: Bench, seconds: float, interrupted: bool, earlier: Any) -> dict[str, Any]:
     """The closing line: seconds of all sittings by kind; what is not samples, hosts or evidence is idle."""
     spent = {f"{name}_s": bench.ledger[name] for name in ("samples", "host_start", "evidence")}
     spent["idle_s"] = max(0.0, seconds - sum(spent.values()))

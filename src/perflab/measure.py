@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from perflab import hosts, procfs
-from perflab.clock import Clock, monotonic_ns, process_cpu_ns
-from perflab.errors import CaseError
+from perflab.clock import process_cpu_ns
+from perflab.household import (
+    LEDGER_KEYS,
+    ArmFailed,
+    Bench,
+    Household,
+    ask,
+    close_cases,
+    household,
+    open_case,
+    pss_of,
+    start_missing,
+    vacate,
+)
 from perflab.model import (
     Arm,
     BlockRecord,
@@ -20,23 +30,9 @@ from perflab.model import (
     Group,
     GroupRecord,
     Observation,
-    Plan,
     RoundRecord,
 )
 from perflab.rounds import is_contaminated, orders, to_repeat, weigh
-
-LEDGER_KEYS = ("samples", "host_start", "evidence", "idle")
-
-
-@dataclass(slots=True)
-class Bench:
-    """What measuring needs: the shelter for hosts, the plan, whom to tell of each round, and a ledger of seconds."""
-
-    place: hosts.Shelter
-    plan: Plan
-    on_round: Callable[[str], None] = lambda group: None
-    clock: Clock = monotonic_ns
-    ledger: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LEDGER_KEYS, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +41,6 @@ class Known:
 
     counts: Mapping[str, int]
     failures: Mapping[str, Failure]
-
-
-class _ArmFailed(Exception):
-    """One arm cannot be measured in this block."""
-
-    def __init__(self, arm: Arm, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.arm, self.failure = arm, failure
 
 
 def known_from(blocks: Sequence[BlockRecord]) -> Known:
@@ -102,34 +90,45 @@ def one_block(
     """One block: each group with an active case is visited once, in fresh hosts that share one hash seed."""
     before, started = dict(bench.ledger), bench.clock()
     block_seed = random.Random(f"{seed}/{experiment.name}/{index}").randrange(1, 2**32)
-    groups = []
-    for group in _order_of_groups(design.groups, block_seed):
-        arms = standing(group, active, known.failures)
-        if arms:
-            groups.append(measure_group(bench, experiment, replace(group, arms=arms), block_seed, known))
+    drawn = [replace(group, arms=standing(group, active, known.failures)) for group in design.groups]
+    groups = [group for group in drawn if group.arms]
+    random.Random(block_seed).shuffle(groups)  # so that none always follows the same one
+    with household(bench, block_seed) as house:
+        records = [
+            measure_group(
+                house, experiment, group, known, frozenset(arm.host for one in groups[n:] for arm in one.arms)
+            )
+            for n, group in enumerate(groups, 1)
+        ]
     spent = {name: bench.ledger[name] - before[name] for name in LEDGER_KEYS}
     wall = (bench.clock() - started) / 1e9
     spent["idle"] = max(0.0, wall - sum(spent.values()))
     bench.ledger["idle"] += spent["idle"]
-    return BlockRecord(experiment.name, index, block_seed, tuple(groups), {**spent, "wall": wall})
+    return BlockRecord(experiment.name, index, block_seed, tuple(records), {**spent, "wall": wall})
 
 
 def standing(group: Group, active: frozenset[str], failures: Mapping[str, Failure]) -> tuple[Arm, ...]:
-    """The arms still to be measured: active, not failed, and with their controls, which are kept while any needs them."""
+    """The arms still to be measured: active, not failed, and the controls that any of these needs."""
     alive = [arm for arm in group.arms if arm.case.id not in failures]
     wanted = [arm for arm in alive if arm.case.id in active]
     controls = {arm.control.id for arm in wanted if arm.control}
     return tuple(arm for arm in alive if arm in wanted or arm.case.id in controls)
 
 
-def measure_group(bench: Bench, experiment: Experiment, group: Group, seed: int, known: Known) -> GroupRecord:
-    """One group of one block; an arm that fails is dropped with its reason, and the others are measured afresh."""
+def measure_group(
+    house: Household, experiment: Experiment, group: Group, known: Known, later: frozenset[str]
+) -> GroupRecord:
+    """One group of one block; an arm that fails is dropped with its reason, and the others are measured afresh.
+
+    ``later`` are the hosts that groups to come will use: they stay, with what they have open.
+    """
     arms, failures = group.arms, dict[str, Failure]()
     while arms:
         try:
-            record = _try_group(bench, experiment, replace(group, arms=arms), seed, known)
+            record = _try_group(house, experiment, replace(group, arms=arms), known, later)
             return replace(record, failures=failures)
-        except _ArmFailed as error:
+        except ArmFailed as error:
+            vacate(house, {arm.host for arm in arms}, grace_s=0)
             failures.update(lost_with(error.arm, error.failure, arms))
             arms = tuple(arm for arm in arms if arm.case.id not in failures)
     return GroupRecord(group.name, failures=failures)
@@ -144,35 +143,27 @@ def lost_with(arm: Arm, failure: Failure, arms: Sequence[Arm]) -> dict[str, Fail
     return lost
 
 
-def _try_group(bench: Bench, experiment: Experiment, group: Group, seed: int, known: Known) -> GroupRecord:
+def _try_group(
+    house: Household, experiment: Experiment, group: Group, known: Known, later: frozenset[str]
+) -> GroupRecord:
     _refuse_too_much_memory(group)
-    rng = random.Random(f"{seed}/{group.name}")
-    with _hosts_of(bench, group, seed) as housed:
-        opening = list(group.arms)
-        rng.shuffle(opening)
-        once: dict[str, dict[str, Observation]] = {}
-        counts: dict[str, int] = {}
-        for arm in opening:
+    rng = random.Random(f"{house.seed}/{group.name}")
+    start_missing(house, group.arms)
+    once: dict[str, dict[str, Observation]] = {}
+    counts: dict[str, int] = {}
+    for arm in rng.sample(group.arms, len(group.arms)):
+        if arm.case.id not in house.opened:
             count = known.counts.get(arm.case.id, 0) if group.per_case_count else 1
-            answer = _ask(
-                bench,
-                housed,
-                arm,
-                op="open",
-                experiment=experiment.name,
-                case=arm.case.to_json(),
-                count=count,
-                per_case_count=group.per_case_count,
-                sample_ns=bench.plan.sample_ns,
-            )
+            answer = open_case(house, experiment, arm, group.per_case_count, count)
             once[arm.case.id], counts[arm.case.id] = dict(answer["once"]), answer["count"]
-        _note_memory(bench, housed, group.arms, once)
-        rounds = _all_rounds(bench, housed, group, rng)
-        facts = dict(housed[group.arms[0].host].facts)
-        for arm in group.arms:
-            answer = _ask(bench, housed, arm, op="close", case=arm.case.id)
-            once[arm.case.id].update(answer["once"])
-            _refuse_changed_facts(arm, facts, answer["facts"])
+    for case_id, found in pss_of(house, group.arms).items():
+        once.setdefault(case_id, {})["pss_bytes"] = found
+    rounds = _all_rounds(house, group, rng)
+    leaving = {arm.host for arm in group.arms} - later
+    facts = dict(house.hosts[group.arms[0].host].facts)
+    for case_id, closed in close_cases(house, leaving).items():
+        once.setdefault(case_id, {}).update(closed)
+    vacate(house, leaving)
     return GroupRecord(group.name, tuple(rounds), once, counts if group.per_case_count else {}, facts=facts)
 
 
@@ -183,92 +174,31 @@ def _refuse_too_much_memory(group: Group) -> None:
         largest = max(group.arms, key=lambda arm: arm.memory_bytes)
         found, half = f"{needs / 2**20:.0f} MiB", f"{available / 2**21:.0f} MiB"
         reason = f"its block would need {found}, more than half of the free memory ({half})"
-        raise _ArmFailed(largest, Failure("refused", reason))
+        raise ArmFailed(largest, Failure("refused", reason))
 
 
-def _refuse_changed_facts(arm: Arm, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """The state asserted before the first case must hold after the last: a GIL that came back voids the case."""
-    changed = [name for name in before if before[name] != after.get(name)]
-    if changed:
-        words = ", ".join(f"{name} was {before[name]} and became {after.get(name)}" for name in changed)
-        raise _ArmFailed(arm, Failure("wrong", f"the interpreter changed while measuring: {words}"))
-
-
-@contextmanager
-def _hosts_of(bench: Bench, group: Group, seed: int) -> Iterator[dict[str, hosts.Host]]:
-    """Fresh hosts for the arms of a group, by host name; all ended on the way out, whatever happened."""
-    started, grace_s = bench.clock(), 1.0
-    housed: dict[str, hosts.Host] = {}
-    try:
-        for name in dict.fromkeys(arm.host for arm in group.arms):
-            housed[name] = hosts.start(bench.place, seed)
-        for name, host in housed.items():
-            try:
-                hosts.greet(bench.place, host)
-            except CaseError as error:
-                arm = next(arm for arm in group.arms if arm.host == name)
-                raise _ArmFailed(arm, Failure(error.kind, f"its host did not start: {error}", error.detail)) from None  # type: ignore[arg-type]
-        bench.ledger["host_start"] += (bench.clock() - started) / 1e9
-        yield housed
-    except BaseException:
-        grace_s = 0.0  # a hung host would not use it, and after a failure or Ctrl-C nothing in it is worth waiting for
-        raise
-    finally:
-        started = bench.clock()
-        for host in housed.values():
-            hosts.dismiss(host)
-        for host in housed.values():
-            hosts.end(bench.place, host, grace_s)
-        bench.ledger["host_start"] += (bench.clock() - started) / 1e9
-
-
-def _ask(bench: Bench, housed: Mapping[str, hosts.Host], arm: Arm, **request: Any) -> dict[str, Any]:
-    """Ask the arm's host; the seconds it says it spent are samples, the rest of the round trip is evidence."""
-    started = bench.clock()
-    try:
-        answer = hosts.ask(bench.place, housed[arm.host], request)
-    except CaseError as error:
-        raise _ArmFailed(arm, Failure(error.kind, str(error), error.detail)) from None  # type: ignore[arg-type]
-    spent = answer["spent_ns"] / 1e9
-    bench.ledger["samples"] += spent
-    bench.ledger["evidence"] += max(0.0, (bench.clock() - started) / 1e9 - spent)
-    return answer
-
-
-def _note_memory(
-    bench: Bench, housed: Mapping[str, hosts.Host], arms: Sequence[Arm], once: dict[str, dict[str, Observation]]
-) -> None:
-    """PSS of each host's process tree, warm, outside the samples; arms of one host share its figure."""
-    started = bench.clock()
-    pss = {name: procfs.pss_bytes((host.pid, *procfs.descendants(host.pid))) for name, host in housed.items()}
-    for arm in arms:
-        found = pss[arm.host]
-        if found is not None:
-            once[arm.case.id]["pss_bytes"] = found
-    bench.ledger["evidence"] += (bench.clock() - started) / 1e9
-
-
-def _all_rounds(bench: Bench, housed: Mapping[str, hosts.Host], group: Group, rng: random.Random) -> list[RoundRecord]:
-    thresholds = bench.plan.thresholds
-    planned = orders(len(group.arms), max(bench.plan.rounds, group.rounds), rng)
-    rounds = [_one_round(bench, housed, group, order) for order in planned]
+def _all_rounds(house: Household, group: Group, rng: random.Random) -> list[RoundRecord]:
+    thresholds = house.bench.plan.thresholds
+    planned = orders(len(group.arms), max(house.bench.plan.rounds, group.rounds), rng)
+    rounds = [_one_round(house, group, order) for order in planned]
     again = to_repeat([one.contaminated for one in rounds], thresholds)
     for index in again:
-        fresh = _one_round(bench, housed, group, planned[index])
+        fresh = _one_round(house, group, planned[index])
         rounds[index] = replace(rounds[index], replaced=True)
         rounds.append(fresh)
     return rounds
 
 
-def _one_round(bench: Bench, housed: Mapping[str, hosts.Host], group: Group, order: Sequence[int]) -> RoundRecord:
+def _one_round(house: Household, group: Group, order: Sequence[int]) -> RoundRecord:
     """One visit of each case, with the machine's evidence around it."""
+    bench = house.bench
     before = _machine(bench)
     samples: dict[str, Mapping[str, Observation]] = {}
     evidence: dict[str, float] = {}
     own_cpu = 0
     for index in order:
         arm = group.arms[index]
-        answer = _ask(bench, housed, arm, op="sample", case=arm.case.id)
+        answer = ask(house, arm, op="sample", case=arm.case.id)
         samples[arm.case.id] = answer["values"]
         own_cpu += answer["evidence"].pop("cpu_ns")
         evidence |= {f"{name}:{arm.case.id}": value for name, value in answer["evidence"].items()}
@@ -309,10 +239,3 @@ def speeds(bench: Bench, wanted: Sequence[str]) -> dict[str, float]:
     finally:
         hosts.end(bench.place, host)
         bench.ledger["host_start"] += (bench.clock() - started) / 1e9
-
-
-def _order_of_groups(groups: Sequence[Group], seed: int) -> list[Group]:
-    """Groups in an order drawn for the block, so that none always follows the same one."""
-    drawn = list(groups)
-    random.Random(seed).shuffle(drawn)
-    return drawn
