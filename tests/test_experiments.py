@@ -317,10 +317,14 @@ import json, multiprocessing, pathlib, psutil, re
 from perflab import registry
 from perflab.model import Case, Settings
 
+def is_servant(process):
+    # The resource tracker and the forkserver serve the whole process and end with it; what it forks looks like it.
+    line = " ".join(process.cmdline())
+    return process.ppid() == psutil.Process().pid and re.search(
+        "from multiprocessing[.](resource_tracker|forkserver) imp", line)
+
 def children():
-    # The resource tracker and the forkserver serve the whole process and end with it.
-    lines = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
-    return [line for line in lines if not re.search("from multiprocessing[.](resource_tracker|forkserver) imp", line)]
+    return [child.pid for child in psutil.Process().children(recursive=True) if not is_servant(child)]
 
 def segments():
     maps = pathlib.Path("/proc/self/maps")
@@ -478,12 +482,12 @@ def test_every_target_has_a_loop_of_its_own() -> None:
 
 
 def test_clauses_say_which_pair_they_are_about() -> None:
-    """No two clauses of a claim have one label."""
+    """No two clauses of a claim have one label and one control."""
     clauses: list[tuple[str, Clause]] = [
         (claim.id, clause) for name in NAMES for claim in _experiment(name).design(Settings()).claims
         for clause in claim.clauses
     ]  # fmt: skip
-    assert max(Counter((claim, clause.label) for claim, clause in clauses).values()) == 1
+    assert max(Counter((claim, clause.label, clause.control) for claim, clause in clauses).values()) == 1
 
 
 def _run(script: str) -> str:

@@ -134,7 +134,7 @@ def _kernel_claims(cells: _Cells, ceiling: Clause, alone: str) -> Iterator[Claim
     yield Claim(
         "nogil-threads-scale",
         "Threads that release the GIL reach 95 % of what the machine can give",
-        (_faster(cells.nogil_threads, cells.ceiling, OF_CEILING, "nogil threads, of the ceiling"), ceiling),
+        (_faster(cells.nogil_threads, cells.ceiling, OF_CEILING, "threads that release the GIL"), ceiling),
         conditions="a compiled loop under 'with nogil', against as many independent processes",
         not_applicable=alone,
     )
@@ -156,7 +156,7 @@ def _kernel_claims(cells: _Cells, ceiling: Clause, alone: str) -> Iterator[Claim
                 Relation.WITHIN,
                 TWIN_MARGIN,
                 cells.nogil,
-                label="holding against releasing",
+                label="the loop that holds the GIL",
             ),
         ),
         conditions=f"within {TWIN_MARGIN:.0%}; the two entry points share one C body",

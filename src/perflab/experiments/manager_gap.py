@@ -118,7 +118,7 @@ def _clause(
     """Of (operation, target, control): the target's access time against the control's."""
     operation, target, control = pair
     case, against = (_case(settings, operation, one, size) for one in (target, control))
-    label = f"{operation}{f' of {_words(size)}' if size else ''}: {target} against {control}"
+    label = f"{operation} {target}{f', {_words(size)}' if size else ''}"
     return Clause(case, "access_ns", Estimand.RATIO, relation, bound, against, role, label)
 
 
@@ -194,7 +194,11 @@ def _gap(claims: tuple[Claim, ...]) -> Figure:
         "strip",
         "access_ns",
         Estimand.RATIO,
-        tuple(Mark(clause.case, clause.label, clause.control) for clause in clauses),
+        tuple(
+            Mark(one.case, f"{one.label} / {one.control.param('target')}", one.control)
+            for one in clauses
+            if one.control
+        ),
         references=tuple(Reference(float(value), f"{value}×, {words}") for value, words in lines.items()),
         claims=("S22",),
     )

@@ -66,7 +66,7 @@ def _heavier(thread: Case, processes: tuple[Case, ...]) -> Claim:
     return Claim(
         "S08",
         "Processes are heavy, threads light: a process takes more than ten times as long to start and join",
-        tuple(_tenfold(case, thread, f"{case.start_method} against thread") for case in processes),
+        tuple(_tenfold(case, thread, case.start_method) for case in processes),
         ("S08",),
         conditions="from start() to the return of join(), an empty child, a small parent; time only, not memory",
     )
@@ -78,7 +78,7 @@ def _spawn_against_fork(processes: tuple[Case, ...]) -> Claim:
     return Claim(
         "startup-spawn-fork",
         "Spawning a process takes more than ten times as long as forking one",
-        (_tenfold(by_method["spawn"], by_method["fork"], "spawn against fork"),) if both else (),
+        (_tenfold(by_method["spawn"], by_method["fork"], "spawn"),) if both else (),
         conditions="from start() to the return of join(), an empty child, a small parent",
         not_applicable="" if both else f"it needs fork and spawn, and there is only {', '.join(by_method)}",
     )
@@ -201,6 +201,6 @@ EXPERIMENT = Experiment(
         "more memory the parent uses; a spawned process takes longer the more its main module and its target "
         "import, which is often most of the time in real programs. Memory is not looked at here."
     ),
-    weight=5,
+    weight=6,
     place=60,
 )

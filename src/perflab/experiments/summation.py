@@ -131,24 +131,24 @@ def _other_groups(cells: _Cells) -> Iterator[Group]:
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
     alone = "one worker only: nothing can run in parallel" if min(settings.cores, settings.most_workers) < 2 else ""
     size, workers = f"{cells.loop.size:,}".replace(",", " "), cells.pool.workers
-    ceiling = _faster(cells.ceiling, cells.loop, CEILING, "independent loops against one", Role.PRECONDITION)
+    ceiling = _faster(cells.ceiling, cells.loop, CEILING, "independent loops", Role.PRECONDITION)
     yield Claim(
         "summation-nogil-wins",
         "Threads on a compiled loop that releases the GIL sum more than ten times as fast as threads on a Python loop",
-        (_faster(cells.nogil_threads, cells.threads, TENFOLD, "nogil threads against Python threads"),),
+        (_faster(cells.nogil_threads, cells.threads, TENFOLD, "nogil threads"),),
         conditions=f"the sum of {size} numbers on {workers} threads, the threads kept between calls",
     )
     yield Claim(
         "summation-pool-beats-threads",
         "A pool of processes sums faster than threads on the same Python loop",
-        (_faster(cells.pool, cells.threads, PARALLEL, "pool against Python threads"), ceiling),
+        (_faster(cells.pool, cells.threads, PARALLEL, "pool"), ceiling),
         conditions=f"more than {PARALLEL} times as fast on {size} numbers with {workers} workers, warm",
         not_applicable=alone,
     )
     yield Claim(
         "summation-rawarray-beats-manager",
         "numpy on a RawArray sums more than ten times as fast as numpy on slices from a Manager",
-        (_faster(cells.rawarray, cells.manager, TENFOLD, "RawArray against Manager"),),
+        (_faster(cells.rawarray, cells.manager, TENFOLD, "RawArray"),),
         conditions=f"{size} float64 already in shared memory or in the Manager, {workers} warm workers",
     )
     yield from _cost_claims(cells, size)
@@ -158,15 +158,11 @@ def _cost_claims(cells: _Cells, size: str) -> Iterator[Claim]:
     yield Claim(
         "summation-cold-pool",
         "A pool started for one sum takes longer than the plain loop",
-        (
-            Clause(
-                cells.pool, "cold_ns", Estimand.RATIO, Relation.ABOVE, 1.0, cells.loop, label="pool against loop, cold"
-            ),
-        ),
+        (Clause(cells.pool, "cold_ns", Estimand.RATIO, Relation.ABOVE, 1.0, cells.loop, label="pool, cold"),),
         conditions=f"from nothing set up to the first sum of {size} numbers, start method {cells.pool.start_method}",
     )
     slower = Clause(
-        cells.rawarray, "speedup", Estimand.RATIO, Relation.BELOW, 1.0, cells.numpy, label="split against unsplit"
+        cells.rawarray, "speedup", Estimand.RATIO, Relation.BELOW, 1.0, cells.numpy, label="numpy on a RawArray"
     )
     yield Claim(
         "summation-split-numpy",
