@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(perflab, {}, "perflab", _COMPLETE, os.environ[_COMPLETE])
+    _write_what_can_be_written()
     try:
         status = _invoke(perflab, list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()  # a reader that has left is noticed here, where it still has a meaning
@@ -60,6 +61,13 @@ def _complain(message: str, status: int) -> int:
     """One line on stderr, whatever the message was made of."""
     click.echo(f"perflab: {' '.join(message.split())}", err=True)
     return status
+
+
+def _write_what_can_be_written() -> None:
+    """A ✔ becomes a ? on a terminal that has no such letter, instead of an error after all the measuring."""
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _forget_output() -> None:

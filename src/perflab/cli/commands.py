@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from perflab.cli import colour
+from perflab.errors import BadInput
 
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
@@ -117,7 +118,12 @@ def report(run: Path, out: Path | None) -> None:
     from perflab.cli import showing
 
     analysis = showing.analysed(run)
-    click.echo(report.render(analysis, out or store.find(run).parent))
+    folder = out or store.find(run).parent
+    try:
+        page = report.render(analysis, folder)
+    except OSError as error:
+        raise BadInput(f"cannot write a report to {folder}: {error}; choose another folder with --out") from error
+    click.echo(page)
 
 
 def _measure(

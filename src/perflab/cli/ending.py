@@ -19,7 +19,7 @@ from perflab.cli import DONE, FAILED, INTERRUPTED, colour, showing
 from perflab.clock import monotonic_ns
 from perflab.lab import Order, Outcome
 from perflab.model import Analysis
-from perflab.report import content, text, wording
+from perflab.report import circumstances, text, wording
 from perflab.units import duration
 
 
@@ -78,7 +78,7 @@ def summary(analysis: Analysis) -> Iterator[RenderableType]:
     yield "\nSlowest experiments"
     yield columns([(name, duration(seconds)) for name, seconds in text.slowest(analysis)])
     yield "\nWhere the time went"
-    yield columns(content.spent(analysis))
+    yield columns(circumstances.spent(analysis))
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> Table:

@@ -40,13 +40,18 @@ def as_json(analysis: Analysis, claim: str | None = None) -> dict[str, Any]:
         return document
     claim = known_claim(analysis, claim)
     claims = [one for one in document["claims"] if one["id"] == claim]
-    spoken_of = [case for one in claims for clause in one["clauses"] for case in (clause["case"], clause["control"])]
-    cases = [one for one in document["cases"] if one["case"] in spoken_of]
+    spoken_of = [
+        (one["experiment"], case)
+        for one in claims
+        for clause in one["clauses"]
+        for case in (clause["case"], clause["control"])
+    ]
+    cases = [one for one in document["cases"] if (one["experiment"], one["case"]) in spoken_of]
     return {**document, "claims": claims, "cases": cases}
 
 
 def known_claim(analysis: Analysis, claim: str) -> str:
-    """The claim's id, in whichever case it was typed; BadInput with the nearest ids where the run judged no such claim."""
+    """The claim's id, however it was capitalised; BadInput with the nearest ids where the run judged no such claim."""
     ids = {judgement.claim.id.lower(): judgement.claim.id for judgement in analysis.judgements}
     if claim.lower() in ids:
         return ids[claim.lower()]
