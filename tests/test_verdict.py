@@ -179,6 +179,14 @@ def test_difference_within_is_around_zero() -> None:
     assert [result.holds for result in judgement.clauses] == [True, False]
 
 
+@pytest.mark.parametrize(("low", "high", "holds"), [(20, 20, True), (-20, -20, True), (20, 30, None), (-30, -20, None)])
+def test_the_ends_of_a_margin_belong_to_it(low: int, high: int, holds: bool | None) -> None:
+    """Exactly the margin is still within it, so an interval that starts there is not wholly outside."""
+    clause = Clause(THREADS, "lost", Estimand.LEVEL, Relation.WITHIN, 20)
+    blocks = scripted_blocks("gil", {THREADS: [low, low, low, high, high, high]}, "lost")
+    assert judged(experiment(clause), blocks).clauses[0].holds is holds
+
+
 def test_zero_is_a_level_but_no_ratio() -> None:
     """Rounds at zero have no ratio; where nothing is left the claim is unresolved and says so; the level is 0."""
     ratio = judged(experiment(wall(THREADS, Relation.BELOW, 1.2)), steady(threads=0))
@@ -253,6 +261,23 @@ def test_replaced_rounds_are_left_out_and_published_beside() -> None:
     assert judgement.verdict is Verdict.CONFIRMED
     assert judgement.clauses[0].estimate.value == pytest.approx(1.05)
     assert judgement.clauses[0].estimate.all_value == pytest.approx(3.0)
+
+
+def test_share_leaves_replaced_rounds_out_too() -> None:
+    """An outcome that only a disturbed round showed is published beside the share, not in it."""
+    rounds = [scripted_round({THREADS: "no"}, "outcome", replaced=True), scripted_round({THREADS: "ok"}, "outcome")]
+    blocks = tuple(BlockRecord("gil", number, 1, (scripted_group(rounds),)) for number in range(6))
+    clause = Clause(THREADS, "outcome", Estimand.SHARE, Relation.ABOVE, 0.5, expected="ok")
+    estimate = judged(experiment(clause), blocks).clauses[0].estimate
+    assert (estimate.value, estimate.all_value) == (1.0, 0.0)
+
+
+def test_quantities_below_one_have_ratios() -> None:
+    """A tenth of a nanosecond is above zero."""
+    blocks = scripted_blocks("gil", {SERIAL: [0.2] * 6, THREADS: [0.1] * 6})
+    assert judged(experiment(wall(THREADS, Relation.BELOW, 1.2)), blocks).clauses[0].estimate.value == pytest.approx(
+        0.5
+    )
 
 
 # --- the A/A --------------------------------------------------------------------------------------------------------

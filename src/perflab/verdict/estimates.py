@@ -69,7 +69,7 @@ def own_level(tables: Tables, looks: Looks, quantity: Quantity, case: Case) -> E
 def share(tables: Tables, looks: Looks, quantity: Quantity, case: Case, expected: str) -> Estimate:
     """The fraction of blocks that show the expected outcome; ``values`` are 1.0 and 0.0."""
     key = (case.id, quantity.observed)
-    values = _present([shows(table, key, expected) for table in tables])
+    values = _present([shows(table, key, expected, keep_replaced=False) for table in tables])
     all_values = _present([shows(table, key, expected, keep_replaced=True) for table in tables])
     look = stats.share_look(looks, len(values))
     if look is None:

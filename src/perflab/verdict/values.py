@@ -27,7 +27,7 @@ class BlockTable:
     once: Mapping[Key, tuple[Observation, ...]]
     replaced: frozenset[int]
 
-    def observations(self, key: Key, keep_replaced: bool = False) -> list[Observation]:
+    def observations(self, key: Key, keep_replaced: bool) -> list[Observation]:
         """What rounds observed, or else what the block observed once."""
         if key not in self.visits:
             return list(self.once.get(key, ()))
@@ -48,18 +48,18 @@ def tabulate(block: BlockRecord) -> BlockTable:
     return BlockTable(visits, once, frozenset(visit for visit, record in enumerate(rounds) if record.replaced))
 
 
-def level(table: BlockTable, key: Key, keep_replaced: bool = False) -> float | None:
+def level(table: BlockTable, key: Key, keep_replaced: bool) -> float | None:
     """The median of a case's own numbers; None where there are none."""
     numbers = (as_number(seen) for seen in table.observations(key, keep_replaced))
     return _median(number for number in numbers if number is not None)
 
 
-def difference(table: BlockTable, case: Key, control: Key, keep_replaced: bool = False) -> float | None:
+def difference(table: BlockTable, case: Key, control: Key, keep_replaced: bool) -> float | None:
     """The median over shared rounds of case minus control, or the difference of their medians where none is shared."""
     return _against(table, case, control, sub, keep_replaced)
 
 
-def log_ratio(table: BlockTable, case: Key, control: Key, keep_replaced: bool = False) -> float | None:
+def log_ratio(table: BlockTable, case: Key, control: Key, keep_replaced: bool) -> float | None:
     """The median over shared rounds of log(case / control), or that of their medians where none is shared.
 
     A round where either is not positive has no ratio and is left out.
@@ -67,7 +67,7 @@ def log_ratio(table: BlockTable, case: Key, control: Key, keep_replaced: bool = 
     return _against(table, case, control, _log_quotient, keep_replaced)
 
 
-def shows(table: BlockTable, key: Key, expected: str, keep_replaced: bool = False) -> bool | None:
+def shows(table: BlockTable, key: Key, expected: str, keep_replaced: bool) -> bool | None:
     """Whether every sample showed the expected outcome (a number without one: was not zero); None without samples."""
     seen = table.observations(key, keep_replaced)
     return all(_is_expected(one, expected) for one in seen) if seen else None

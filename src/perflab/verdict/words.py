@@ -111,7 +111,7 @@ def _margin(result: ClauseResult, unit: str) -> str:
 def _why_nothing(evidence: Evidence, clause: Clause) -> str:
     name = quantity_of(evidence, clause).observed
     cases = [case for case in (clause.case, clause.control) if case is not None]
-    unseen = [case for case in cases if not any(table.observations((case.id, name)) for table in evidence.tables)]
+    unseen = [case for case in cases if not any(table.observations((case.id, name), True) for table in evidence.tables)]
     if unseen:
         return f"not measured ({short(unseen[0])} has no {name})"
     return f"no value (no block has a {name} that a {clause.estimand} can be made of: a ratio needs numbers above 0)"
