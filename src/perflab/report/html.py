@@ -39,7 +39,7 @@ def write(content: Content, pictures: Mapping[str, str]) -> str:
         content=content,
         style=Markup(style),
         picture=lambda drawing: inline(drawing, pictures[drawing.stem]),
-        badge=wording.badge,
+        plural=wording.plural,
         symbols=wording.SYMBOLS,
         word=wording.word,
         meanings=wording.MEANINGS,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from perflab.report.content import Answer, ClauseRow, Content, Drawing, FailedCase, Section, limited
+from perflab.report.wording import plural
 
 MOST_BYTES = 900_000
 """A summary above 1 MiB is dropped whole by the service that shows it."""
@@ -109,7 +110,8 @@ def _cases(section: Section) -> Iterator[str]:
         return
     head = ("case", "quantity", "median", "interval", "blocks", "against the control", "control")
     rows = [(r.case, r.quantity, r.median, r.interval, r.blocks, r.ratio, r.control) for r in section.cases]
-    yield from ("", f"<details><summary>All cases of {escape(section.name)} ({len(rows)} rows)</summary>", "")
+    size = plural(len(rows), "row")
+    yield from ("", f"<details><summary>All cases of {escape(section.name)} ({plural(len(rows), 'row')})</summary>", "")
     yield from (*table(head, rows, right=(2, 3, 4, 5)), "", "</details>")
 
 
