@@ -34,7 +34,7 @@ def design(settings: Settings) -> Design:
 
 
 def _ceiling(settings: Settings, size: int, workers: int) -> Case:
-    return Case("range_sum", "nogil", "ceiling", workers, size, settings.default_start_method)
+    return Case("range_sum", "nogil", "ceiling", workers, size, settings.chosen_start_methods[0])
 
 
 def _groups(serial: Case, ceilings: tuple[Case, ...]) -> Iterator[Group]:

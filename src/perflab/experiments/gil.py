@@ -66,7 +66,7 @@ def _cells(settings: Settings, workers: int) -> _Cells:
         gil=gil,
         nogil_threads=_split(nogil, "threads", workers),
         gil_threads=_split(gil, "threads", workers),
-        ceiling=_split(nogil, "ceiling", workers, settings.default_start_method),
+        ceiling=_split(nogil, "ceiling", workers, settings.chosen_start_methods[0]),
     )
 
 

@@ -63,7 +63,7 @@ def design(settings: Settings) -> Design:
 
 def _case(settings: Settings, operation: str, target: str, size: int = 0) -> Case:
     params = (("operation", operation), ("target", target), *((("bytes", size),) if size else ()))
-    return Case(params=params, start_method=settings.default_start_method if _is_served(target) else "")
+    return Case(params=params, start_method=settings.chosen_start_methods[0] if _is_served(target) else "")
 
 
 def _is_served(target: str) -> bool:

@@ -33,7 +33,7 @@ def design(settings: Settings) -> Design:
         "pool",
         workers=settings.most_workers,
         size=python.size,
-        start_method=settings.default_start_method,
+        start_method=settings.chosen_start_methods[0],
     )
     groups = (
         Group("one host, python", _pair(python, "shared", "shared")),

@@ -38,9 +38,11 @@ PROCESSES = (
     ("vector_sum", "numpy", "shared_memory"),
     ("vector_sum", "numpy", "manager"),
 )
-"""What is run by processes; in the quick plan by the default start method, and those below also by spawn."""
+"""What is run by processes: by every start method in the full plan, else by the default one."""
 
-ALSO_SPAWNED = ("pool", "rawarray")
+BY_MORE_METHODS = ("pool", "rawarray")
+"""What the other plans, too, start by more methods: all of them would leave too few blocks for a verdict."""
+
 ARMS_BESIDE_CONTROL = 3
 
 
@@ -80,7 +82,11 @@ def design(settings: Settings) -> Design:
 
 
 def _cells(settings: Settings) -> _Cells:
-    size, method, workers = settings.size("range_sum", "python"), settings.default_start_method, settings.most_workers
+    size, method, workers = (
+        settings.size("range_sum", "python"),
+        settings.chosen_start_methods[0],
+        settings.most_workers,
+    )
 
     def split(workload: str, implementation: str, strategy: str, start_method: str = method) -> Case:
         return Case(workload, implementation, strategy, workers, size, start_method)
@@ -103,8 +109,8 @@ def _cells(settings: Settings) -> _Cells:
 
 
 def _started_by(settings: Settings, start_method: str) -> tuple[tuple[str, str, str], ...]:
-    everything = settings.plan != "quick" or start_method == settings.default_start_method
-    return PROCESSES if everything else tuple(cell for cell in PROCESSES if cell[2] in ALSO_SPAWNED)
+    everything = settings.plan == "full" or start_method == settings.chosen_start_methods[0]
+    return PROCESSES if everything else tuple(cell for cell in PROCESSES if cell[2] in BY_MORE_METHODS)
 
 
 def _place(case: Case) -> tuple[int, str]:
@@ -116,10 +122,11 @@ def _group(name: str, cells: _Cells, *cases: Case) -> Group:
 
 
 def _arm(case: Case, control: Case | None) -> Arm:
-    """In a host of its own where it starts processes; a vector is 8 bytes an element, loaded and then shared."""
+    """In a host of its own where it starts processes or imports numpy, so that memory is told apart."""
     copies = 4 if case.strategy == "manager" else 2
     needed = copies * ELEMENT_BYTES * case.size if case.workload == "vector_sum" else 0
-    return Arm(case, control, case.id if case.start_method else "shared", needed)
+    alone = case.start_method or case.implementation == "numpy"
+    return Arm(case, control, case.id if alone else "shared", needed)
 
 
 def _other_groups(cells: _Cells) -> Iterator[Group]:
@@ -188,8 +195,12 @@ def _figures(cells: _Cells) -> Iterator[Figure]:
     yield _efficiency(cells)
     claims = {"wall_ns": ("summation-rawarray-beats-manager",), "cold_ns": ("summation-cold-pool",)}
     for quantity, (name, title) in levels.items():
-        # Memory is read for each host: threads and serial cases share one, which would be shown five times.
-        shown = [case for case in cells.all if quantity != "pss_bytes" or case.start_method or case is cells.loop]
+        # Memory is read for each host: the cases that share one would be shown with one figure.
+        shown = [
+            case
+            for case in cells.all
+            if quantity != "pss_bytes" or case.start_method or case in (cells.loop, cells.numpy)
+        ]
         marks = tuple(Mark(case, _label(case)) for case in shown)
         yield Figure(
             f"summation-{name}", title, "strip", quantity, Estimand.LEVEL, marks, claims=claims.get(quantity, ())
@@ -249,7 +260,8 @@ EXPERIMENT = Experiment(
         "all ratios come nearer to the ceiling. A sum that takes less than a millisecond is mostly hand-over of "
         "work. Cases over a vector read memory, cases over a range do not: their ratio to the plain loop says which "
         "way is faster, not why. The first sum with numpy also imports numpy, so that cold says little about the "
-        "strategy there. The memory of a case is that of its whole host, interpreter included."
+        "strategy there. The memory of a case is that of its whole host, interpreter included; the plain loop shares "
+        "its host with the threads."
     ),
     weight=20,
     place=20,
