@@ -132,7 +132,7 @@ def _arm(case: Case, control: Case | None) -> Arm:
 def _other_groups(cells: _Cells) -> Iterator[Group]:
     for start in range(0, len(cells.others), ARMS_BESIDE_CONTROL):
         cases = cells.others[start : start + ARMS_BESIDE_CONTROL]
-        yield _group(f"others from {start + 1}", cells, *cases)
+        yield _group(f"other strategies from {start + 1}", cells, *cases)
 
 
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
