@@ -334,15 +334,26 @@ def test_a_void_run_spares_levels_and_the_other_kind() -> None:
     assert judged(experiment(faster(POOL, 1.2)), steady(pool=50), aa(separate=1.5)).verdict is Verdict.UNRESOLVED
 
 
-def test_of_several_twins_the_widest_speaks() -> None:
+@pytest.mark.parametrize(("first", "second"), [(101, 96), (96, 101)])
+def test_of_several_twins_the_widest_speaks(first: float, second: float) -> None:
     """The null estimates of a run are by kind, each the pair that differs most."""
     again = replace(TWIN, implementation="nogil")
     nogil = replace(SERIAL, implementation="nogil")
     arms = (Arm(SERIAL), Arm(TWIN, SERIAL), Arm(nogil), Arm(again, nogil))
-    blocks = scripted_blocks("null", {SERIAL: [100] * 6, TWIN: [101] * 6, nogil: [100] * 6, again: [96] * 6})
+    blocks = scripted_blocks("null", {SERIAL: [100] * 6, TWIN: [first] * 6, nogil: [100] * 6, again: [second] * 6})
     found = verdict.null_estimates(scripted_run(blocks), {"null": scripted_experiment("null", arms)})
     assert set(found) == {"one host"}
     assert found["one host"].value == pytest.approx(0.96)
+
+
+def test_too_few_null_blocks_widen_by_all_of_them() -> None:
+    """Without an interval the block that differs most sets the margin; a longer series trusts its interval."""
+    values = [100, 100, 108]
+    blocks = scripted_blocks("null", {SERIAL: [100] * 3, TWIN: values})
+    asked = experiment(wall(THREADS, Relation.WITHIN, 0.02))
+    assert judged(asked, steady(threads=105), blocks).clauses[0].margin_used == pytest.approx(0.08)
+    longer = scripted_blocks("null", {SERIAL: [100] * 12, TWIN: [100] * 10 + [101, 150]})
+    assert judged(asked, steady(threads=105), longer).clauses[0].margin_used == 0.02
 
 
 def test_a_run_without_null_has_no_null_estimates() -> None:
