@@ -81,12 +81,14 @@ def svg(sheet: Sheet, salt: str) -> bytes:
     return stream.getvalue()
 
 
-def png(sheet: Sheet, dpi: int = 160) -> bytes:
+def png(sheet: Sheet, dpi: int = 144) -> bytes:
     """PNG, without the name of the software that made it."""
     stream = io.BytesIO()
     sheet.canvas.set_dpi(dpi)
     write: Callable[..., Any] = FigureCanvasAgg(sheet.canvas).print_png
-    write(stream, metadata={"Software": None})
+    # Unhinted text keeps the widths that the layout was made with; it and less packing take a fifth off the time.
+    with matplotlib.rc_context({"text.hinting": "none"}):
+        write(stream, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return stream.getvalue()
 
 

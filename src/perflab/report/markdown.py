@@ -110,7 +110,6 @@ def _cases(section: Section) -> Iterator[str]:
         return
     head = ("case", "quantity", "median", "interval", "blocks", "against the control", "control")
     rows = [(r.case, r.quantity, r.median, r.interval, r.blocks, r.ratio, r.control) for r in section.cases]
-    size = plural(len(rows), "row")
     yield from ("", f"<details><summary>All cases of {escape(section.name)} ({plural(len(rows), 'row')})</summary>", "")
     yield from (*table(head, rows, right=(2, 3, 4, 5)), "", "</details>")
 

@@ -81,7 +81,7 @@ def series_of(mark: Mark) -> str:
 
 def _row_name(mark: Mark) -> str:
     """How the case is run, where that is known by name; otherwise what it is called."""
-    names = (mark.case.strategy, mark.case.start_method, mark.label, mark.series)
+    names = (mark.case.strategy, mark.label, mark.series, mark.case.start_method)
     return next((name for name in names if _known(name)), mark.case.strategy or mark.series or mark.label)
 
 

@@ -24,7 +24,7 @@ from perflab.report.layout import (
     references,
     value_axis,
 )
-from perflab.report.palette import MUTED, Look
+from perflab.report.palette import MUTED, PAPER, Look
 from perflab.report.scales import Axis, levels
 
 _LABELS, _NARROWEST = 2.5, 2.4
@@ -116,7 +116,9 @@ def _draw_references(sheet: Sheet, box: Box, axis: Axis, drawing: Drawing, label
     for reference, (centre, level) in zip(references(drawing), labels, strict=True):
         x, y = box.left + box.width * axis.at(reference.value), box.top - LINE * (level + 0.5)
         sheet.rule((x, y + LINE / 2), (x, box.bottom), **DASHED)
-        sheet.write(centre, y, reference.label, SMALL, MUTED, ha="center")
+        # On paper of its own: the line of a reference named one level higher passes behind it.
+        paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+        sheet.write(centre, y, reference.label, SMALL, MUTED, ha="center", bbox=paper)
 
 
 def _axis_below(sheet: Sheet, box: Box, axis: Axis, words: str) -> None:
