@@ -171,3 +171,10 @@ def test_the_text_width_is_that_of_the_drawn_text() -> None:
     sheet.write(1, 0.5, "Wide enough, isn't it?")
     left, _, right, _ = next(iter(text_boxes(sheet).values()))
     assert math.isclose((right - left) * 7, figures.text_width("Wide enough, isn't it?"), abs_tol=0.03)
+
+
+def test_all_figures_are_as_wide_as_the_page_wants_them() -> None:
+    """The axis takes what labels and values leave; only where too little is left does the sheet grow."""
+    assert {round(plots.draw(drawing(3, kind)).width, 6) for kind in ("strip", "lines")} == {7.6}
+    wide = Quantity("wall_ns", "operations of a kind that takes long to name", "")
+    assert plots.draw(drawing(2, estimand=Estimand.LEVEL, label=LONG, quantity=wide)).width > 7.6
