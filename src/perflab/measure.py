@@ -104,7 +104,7 @@ def one_block(
     wall = (bench.clock() - started) / 1e9
     spent["idle"] = max(0.0, wall - sum(spent.values()))
     bench.ledger["idle"] += spent["idle"]
-    return BlockRecord(experiment.name, index, block_seed, tuple(records), {**spent, "wall": wall})
+    return BlockRecord(experiment.name, index, block_seed, tuple(records), spent)
 
 
 def standing(group: Group, active: frozenset[str], failures: Mapping[str, Failure]) -> tuple[Arm, ...]:

@@ -10,14 +10,20 @@ from perflab import units
 from perflab.model import Analysis, CaseSummary, Estimate
 from perflab.report.wording import case_words, orders, short_case, with_interval
 
+_ASIDE = frozenset({"cold_ns", "teardown_ns", "cpu_ns", "pss_bytes"})
+"""What a case costs besides its calls: shown in the tables, no gap to be surprised at."""
+
+_MANAGER = "S22"
+"""The sentence of the tutorial that the Manager's price belongs to."""
+
 _LARGE = 10.0
 """From this factor on a gap is told in orders of magnitude."""
 
 
 def notable(analysis: Analysis) -> list[str]:
     """A sentence for each notable figure that this run holds; what was not measured is left out."""
-    rows = [row for row in analysis.summaries if _ratio(row) is not None and row.quantity.unit in ("ns", "x")]
-    sentences = [_speedup(rows), _ceiling(rows), _manager(rows), _gap(rows), *_null(analysis)]
+    rows = [row for row in analysis.summaries if _ratio(row) is not None and row.quantity.name not in _ASIDE]
+    sentences = [_speedup(rows), _ceiling(rows), _manager(analysis), _gap(rows), *_null(analysis)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -66,15 +72,22 @@ def _ceiling(rows: Iterable[CaseSummary]) -> str:
     return f"The ceiling: independent loops, one a core, got {_times(best)} the work done of one alone."
 
 
-def _manager(rows: Iterable[CaseSummary]) -> str:
-    gaps = [row for row in rows if "manager" in _names(row) and _factor(row) >= 2]
-    widest = max(gaps, key=_factor, default=None)
-    return f"The Manager's price: {_gap_words(widest)}." if widest else ""
+def _manager(analysis: Analysis) -> str:
+    judged = (one.deciding for one in analysis.judgements if _MANAGER in one.claim.seed)
+    found = next((one for one in judged if one is not None and one.estimate.value), None)
+    if found is None or found.estimate.value is None:
+        return ""
+    ends = [units.three_digits(math.log10(end)) for end in (found.estimate.low, found.estimate.high) if end]
+    within = f" ({'–'.join(ends)})" if len(ends) == 2 else ""
+    factor, size = with_interval(found.estimate, "x"), units.three_digits(math.log10(found.estimate.value))
+    pair = f"{short_case(found.clause.case, found.clause.control)} against {short_case(found.clause.control, found.clause.case)}"
+    return f"The Manager's price: {factor}, {size} orders of magnitude{within}: {found.clause.label or pair}."
 
 
 def _gap(rows: Iterable[CaseSummary]) -> str:
-    widest = max((row for row in rows if "manager" not in _names(row)), key=_factor, default=None)
-    return f"The widest gap: {_gap_words(widest)}." if widest and _factor(widest) >= 2 else ""
+    alike = (row for row in rows if row.quantity.observed != "wall_ns" and "manager" not in _names(row))
+    widest = max(alike, key=_factor, default=None)
+    return f"The widest gap beside it: {_gap_words(widest)}." if widest and _factor(widest) >= 2 else ""
 
 
 def _null(analysis: Analysis) -> list[str]:
