@@ -6,22 +6,27 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 import pytest
 
 import perflab
-from perflab import cli, environment, hosts, registry
+from perflab import cli, environment, hosts, procfs, registry
 from perflab.cli import colour, commands, settings
 from perflab.errors import BadInput, HostDied
+from perflab.model import Arm, Case, Settings
+from perflab.testing import scripted_experiment
 
 SOURCE = Path(perflab.__file__).parents[1]
+HIDDEN = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
+"""Variables that would decide on colour, or on when a closed pipe is noticed."""
 
 
 def environ(**more: str) -> dict[str, str]:
     """The environment of a child that finds perflab, and decides on colour by itself."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    clean = {name: value for name, value in os.environ.items() if name not in HIDDEN}
     return {**clean, "PYTHONPATH": str(SOURCE), **more}
 
 
@@ -109,6 +114,18 @@ def test_a_size_beyond_memory_is_refused_before_measuring(capsys: pytest.Capture
     """A vector of 10^12 elements would need terabytes: said at once, with what is free."""
     assert cli.main(["run", "summation", "--set", "size=1e12"]) == 2
     assert "at most half of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("free", "fits"), [(200, True), (199, False), (None, True)])
+def test_a_case_may_need_half_of_the_free_memory(free: int | None, fits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly half is allowed, a byte more is not; where the system does not tell, the lab decides later."""
+    greedy = scripted_experiment("greedy", [Arm(Case("vector_sum"), memory_bytes=100)])
+    monkeypatch.setattr(registry, "find", lambda kind, name: greedy)
+    monkeypatch.setattr(procfs, "available_memory_bytes", lambda: free)
+    sized, unsized = Settings(overrides=(("size", (5,)),)), Settings()
+    settings.refuse_what_cannot_fit(["greedy"], unsized)
+    with nullcontext() if fits else pytest.raises(BadInput, match="size=5 needs 100 B in a case of greedy"):
+        settings.refuse_what_cannot_fit(["greedy"], sized)
 
 
 def test_a_real_process_exits_with_the_status() -> None:

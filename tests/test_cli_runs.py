@@ -22,6 +22,8 @@ from perflab.model import Analysis
 from perflab.testing import scripted_run
 
 SOURCE = Path(perflab.__file__).parents[1]
+HIDDEN = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
+"""Variables that would decide on colour, or on when a closed pipe is noticed."""
 SMALL = ("--quick", "--set", "size=2000", "--budget", "3", "--no-lock")
 
 PLUGIN = """
@@ -56,7 +58,7 @@ def command(*arguments: str) -> list[str]:
 
 def environ(*paths: Path) -> dict[str, str]:
     """A child's environment: perflab and these folders can be imported, nothing forces colour."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    clean = {name: value for name, value in os.environ.items() if name not in HIDDEN}
     return {**clean, "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, *paths)))}
 
 

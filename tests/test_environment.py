@@ -95,6 +95,7 @@ def test_default_start_method_by_system_and_version(system: str, version: tuple[
     [
         ({"os_cpu_count": 8, "affinity": 4, "cgroup_quota": 2.5, "process_cpu_count": None}, 2),
         ({"os_cpu_count": 8, "affinity": 4, "cgroup_quota": 0.5}, 1),
+        ({"os_cpu_count": 8, "affinity": 4, "cgroup_quota": 1.9}, 1),
         ({"os_cpu_count": None, "affinity": None}, 1),
         ({"os_cpu_count": 8, "cgroup_quota": None, "process_cpu_count": 3}, 3),
     ],

@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return shell_complete(perflab, {}, "perflab", _COMPLETE, os.environ[_COMPLETE])
     _write_what_can_be_written()
     try:
-        status = _invoke(perflab, list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()  # a reader that has left is noticed here, where it still has a meaning
-        return status
+        return _invoke(perflab, list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
         _forget_output()
         return READER_LEFT
