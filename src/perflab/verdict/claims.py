@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from perflab import units
 from perflab.model import Case, Claim, ClauseResult, Judgement, Role, Verdict
-from perflab.verdict.clauses import fault, judge_clause, void_kind
+from perflab.verdict.clauses import against_wider, fault, judge_clause, void_kind
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.words import sentence, short, smallest_effect, subject
 
@@ -39,6 +39,7 @@ def _end(evidence: Evidence, claim: Claim, results: tuple[ClauseResult, ...]) ->
         or ("" if evidence.tables else "not measured: no block was finished")
         or _void(evidence, results)
         or _precondition(evidence, results)
+        or _biased(evidence, results)
     )
     return (Verdict.UNRESOLVED, obstacle) if obstacle else _answer(evidence, results)
 
@@ -88,6 +89,23 @@ def _precondition(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
             word = "is not met" if result.holds is False else "is not certain"
             return f"a precondition {word}: {sentence(evidence, result)}, so this run can tell neither way"
     return ""
+
+
+def _biased(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
+    """A neighbour slows what needs more cores: beside one that stays, slowness of the wider case proves nothing.
+
+    A precondition or a positive control in the same blocks shows that the cores were there, and lifts the doubt.
+    """
+    if evidence.busy <= evidence.busy_above or _of(results, Role.PRECONDITION) + _of(results, Role.SUPPORTS):
+        return ""
+    doubtful = [result for result in _of(results, Role.DECIDES) if against_wider(evidence, result)]
+    if not doubtful:
+        return ""
+    share = units.human(evidence.busy, "share")
+    return (
+        f"others kept the machine busy in {share} of the rounds, and that alone slows what needs more cores: "
+        f"{_sentences(evidence, doubtful)}; run it again on an idle machine"
+    )
 
 
 def _undecided(evidence: Evidence, result: ClauseResult) -> str:

@@ -57,6 +57,17 @@ def void_kind(evidence: Evidence, clause: Clause) -> str:
     return kind if kind in evidence.null and is_void(evidence.null[kind]) else ""
 
 
+def against_wider(evidence: Evidence, result: ClauseResult) -> bool:
+    """Whether a decided clause says that of two cases the one with more workers is the slower than it should be."""
+    clause = result.clause
+    if result.holds is None or clause.control is None or clause.relation is Relation.WITHIN:
+        return False
+    wider = max(1, clause.case.workers) - max(1, clause.control.workers)
+    above = (clause.relation is Relation.ABOVE) is result.holds
+    case_is_slow = above is not quantity_of(evidence, clause).inverse
+    return (wider > 0 and case_is_slow) or (wider < 0 and not case_is_slow)
+
+
 def half_width(result: ClauseResult) -> float | None:
     """The smallest effect the interval could have seen: a fraction for a ratio, else in the quantity's unit."""
     low, high = result.estimate.low, result.estimate.high

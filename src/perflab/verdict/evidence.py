@@ -29,6 +29,10 @@ class Evidence:
     tables: tuple[BlockTable, ...]
     failures: Mapping[str, Failure]
     null: Mapping[str, Estimate]
+    busy: float = 0.0
+    """The share of rounds that others disturbed and that were not run again."""
+    busy_above: float = 1.0
+    """The share from which on the neighbour is taken to be constant."""
 
     def kind(self, case: Case, control: Case) -> str:
         """Whether the two share one host in every group where they meet: such twins differ less."""
@@ -43,6 +47,7 @@ def gather(
     failures: dict[str, Failure] = {}
     for group in (group for block in own for group in block.groups):
         failures = {**group.failures, **failures}
+    kept = [one for block in own for group in block.groups for one in group.rounds if not one.replaced]
     return Evidence(
         experiment=experiment,
         design=experiment.design(settings),
@@ -51,6 +56,8 @@ def gather(
         failures=failures,
         # The A/A of a run judges the others; it cannot excuse itself.
         null={} if experiment.name == NULL else null,
+        busy=sum(one.contaminated for one in kept) / max(1, len(kept)),
+        busy_above=plan_of(settings).thresholds.repeat,
     )
 
 
