@@ -502,6 +502,28 @@ def test_verdicts_depend_on_the_stored_run_alone(pairs: list[tuple[float, float]
     assert judged(asked, blocks) == judged(asked, blocks) == judged(asked, turned)
 
 
+def beside_a_neighbour(*clauses: Clause, quantity: str = "wall_ns", busy: bool = True) -> Judgement:
+    """Serial, threads and pool at 100 each, in rounds that others disturbed without end."""
+    one = scripted_round({SERIAL: 100, THREADS: 100, POOL: 100}, quantity, contaminated=busy)
+    blocks = tuple(BlockRecord("gil", number, 1, (scripted_group([one]),)) for number in range(6))
+    return judged(experiment(*clauses), blocks)
+
+
+def test_beside_a_neighbour_only_a_control_that_holds_lifts_the_doubt() -> None:
+    """A positive control that fails as well shows that there were no cores to be had."""
+    low = faster(POOL, 0.9, Role.SUPPORTS)
+    assert beside_a_neighbour(faster(THREADS, 1.2), low).verdict is Verdict.REFUTED
+    assert beside_a_neighbour(faster(THREADS, 1.2), PROCESSES).verdict is Verdict.UNRESOLVED
+    assert beside_a_neighbour(faster(THREADS, 1.2), PROCESSES, busy=False).verdict is Verdict.REFUTED
+
+
+def test_a_neighbour_slows_but_takes_no_memory() -> None:
+    """Only times are doubted beside a neighbour, not bytes."""
+    bytes_ = Clause(POOL, "pss_bytes", Estimand.RATIO, Relation.ABOVE, 0.9, SERIAL)
+    assert beside_a_neighbour(bytes_, quantity="pss_bytes").verdict is Verdict.CONFIRMED
+    assert beside_a_neighbour(replace(bytes_, quantity="wall_ns")).verdict is Verdict.UNRESOLVED
+
+
 # --- stopping -------------------------------------------------------------------------------------------------------
 
 
@@ -623,7 +645,7 @@ def test_a_busy_machine_is_a_warning_with_its_share_and_a_remedy() -> None:
     """Three of ten rounds were disturbed and repeated."""
     text = warnings_of(run_with_rounds(0, 3, 7))
     assert "The machine was busy: 30 %" in text
-    assert "perflab doctor" in text
+    assert "Close what else runs" in text
 
 
 def test_a_constant_neighbour_is_told_apart_from_bursts() -> None:

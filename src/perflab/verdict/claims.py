@@ -94,9 +94,11 @@ def _precondition(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
 def _biased(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
     """A neighbour slows what needs more cores: beside one that stays, slowness of the wider case proves nothing.
 
-    A precondition or a positive control in the same blocks shows that the cores were there, and lifts the doubt.
+    A precondition or a positive control that holds in the same blocks shows that the cores were there, and lifts
+    the doubt.
     """
-    if evidence.busy <= evidence.busy_above or _of(results, Role.PRECONDITION) + _of(results, Role.SUPPORTS):
+    controls = _of(results, Role.PRECONDITION) + _of(results, Role.SUPPORTS)
+    if evidence.busy <= evidence.busy_above or any(result.holds for result in controls):
         return ""
     doubtful = [result for result in _of(results, Role.DECIDES) if against_wider(evidence, result)]
     if not doubtful:

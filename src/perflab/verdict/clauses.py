@@ -58,9 +58,14 @@ def void_kind(evidence: Evidence, clause: Clause) -> str:
 
 
 def against_wider(evidence: Evidence, result: ClauseResult) -> bool:
-    """Whether a decided clause says that of two cases the one with more workers is the slower than it should be."""
+    """Whether a decided clause says that of two cases the one with more workers takes the longer.
+
+    Only of times: a neighbour slows, and takes none of the bytes or counts that a case is asked for.
+    """
     clause = result.clause
     if result.holds is None or clause.control is None or clause.relation is Relation.WITHIN:
+        return False
+    if not quantity_of(evidence, clause).observed.endswith("_ns"):
         return False
     wider = max(1, clause.case.workers) - max(1, clause.control.workers)
     above = (clause.relation is Relation.ABOVE) is result.holds
