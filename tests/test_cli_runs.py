@@ -101,10 +101,10 @@ def test_a_run_shows_verdicts_slowest_experiments_and_where_time_went(
 def test_show_derives_the_verdicts_anew(
     finished: tuple[Path, subprocess.CompletedProcess[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From the folder, its run.jsonl or a ``latest`` beside it: the same document, and nothing but it."""
+    """From the folder or its run.jsonl: the same document, and nothing but it."""
     folder, _ = finished
     documents = []
-    for place in (folder, folder / "run.jsonl", folder.parent / "latest"):
+    for place in (folder, folder / "run.jsonl"):
         assert cli.main(["show", str(place), "--json"]) == 0
         documents.append(json.loads(capsys.readouterr().out))
     assert documents[0] == documents[1] == documents[2]

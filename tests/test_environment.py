@@ -66,8 +66,7 @@ def test_the_gil_is_what_the_interpreter_says() -> None:
 def test_start_method_rules_agree_with_multiprocessing() -> None:
     """The rules are a copy of multiprocessing's own; a child that imports it must say the same."""
     code = (
-        "import multiprocessing as m, json;"
-        "print(json.dumps([m.get_start_method(), sorted(m.get_all_start_methods())]))"
+        "import multiprocessing as m, json;print(json.dumps([m.get_start_method(), sorted(m.get_all_start_methods())]))"
     )
     default, available = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     assert environment.default_start_method() == default

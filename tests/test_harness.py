@@ -14,8 +14,9 @@ import pytest
 
 from perflab import hosts, measure, procfs, registry, store
 from perflab.clock import monotonic_ns
-from perflab.errors import CaseError, HostDied, HostHung
+from perflab.errors import BadInput, CaseError, HostDied, HostHung
 from perflab.household import Bench
+from perflab.lab import limit_from_environment
 from perflab.model import Plan, Settings
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -43,23 +44,17 @@ def place():
     hosts.leave(made)
 
 
-def lab_processes() -> dict[int, str]:
-    """Every living process that a lab started: hosts, guardians and what descends from them."""
+def lab_processes(folder) -> dict[int, str]:
+    """Every living process whose temporary files are below ``folder``: hosts, guardians and what descends from them."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
             words = (path / "environ").read_bytes()
-            if b"/perflab-" in words and b"TMPDIR=" in words and procfs.stat(int(path.name)).state != "Z":
+            if f"TMPDIR={folder}".encode() in words and procfs.stat(int(path.name)).state != "Z":
                 found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except (OSError, AttributeError):
             continue
     return found
-
-
-def traces() -> tuple[frozenset[str], frozenset[str]]:
-    """What a lab could leave: shared-memory entries and temporary folders."""
-    temporary = frozenset(path.name for path in Path("/tmp").glob("perflab-*") if path.is_dir())
-    return procfs.shm_entries(), temporary
 
 
 def wait_until(condition, seconds=20.0):
@@ -111,13 +106,13 @@ def test_a_case_that_failed_is_not_tried_again(plugin, place):
 
 def test_nothing_is_left_of_a_block_that_litters(plugin, place):
     """A host that leaves a worker, a segment and a semaphore behind is cleaned up after."""
-    before = traces()
+    before = procfs.shm_entries()
     experiment = registry.find("experiment", "scripted")
     design = experiment.design(Settings())
     wanted = frozenset({"scripted/does=litters"})
     measure.one_block(Bench(place, PLAN), experiment, design, 0, 1, measure.known_from([]), wanted)
-    assert traces()[0] <= before[0]
-    assert set(lab_processes()) == {place.guardian.pid}
+    assert procfs.shm_entries() <= before
+    assert set(lab_processes(place.folder)) == {place.guardian.pid}
 
 
 def test_a_host_that_cannot_start_says_why(place, monkeypatch):
@@ -170,12 +165,20 @@ def test_hosts_of_a_block_share_a_hash_seed(place):
     assert scrubbed["TMPDIR"] == str(place.folder)
 
 
-def run_lab(tmp_path, *more, **environment):
+@pytest.fixture
+def folder(tmp_path):
+    """Where the lab's temporary files go."""
+    made = tmp_path / "temporary"
+    made.mkdir()
+    return made
+
+
+def run_lab(tmp_path, *more):
     """Start a lab on the scripted experiment in a process of its own."""
     path = os.pathsep.join([str(PLUGIN), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         [sys.executable, "-m", "perflab", "run", "scripted", "--quick", "--no-lock", "--out", str(tmp_path), *more],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "temporary"), "PERFLAB_LIMIT_S": "3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -192,9 +195,9 @@ def journal_lines(tmp_path) -> int:
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGINT", "SIGTERM"])
-def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, name):
-    """After kill -9, Ctrl-C or SIGTERM: no process, segment or folder is left, the blocks are stored, --resume goes on."""
-    before = traces()
+def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, folder, name):
+    """After kill -9, Ctrl-C or SIGTERM nothing is left, the blocks are stored, and --resume goes on."""
+    before = procfs.shm_entries()
     lab = run_lab(tmp_path)
     assert wait_until(lambda: journal_lines(tmp_path) >= 3), lab.communicate(timeout=5)
     lab.send_signal(getattr(signal, name))
@@ -202,8 +205,9 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, name):
     assert lab.returncode == (-9 if name == "SIGKILL" else 130)
     if name != "SIGKILL":
         assert "--resume" in errors
-    assert wait_until(lambda: not lab_processes()), lab_processes()
-    assert wait_until(lambda: traces()[0] <= before[0] and traces()[1] <= before[1]), traces()
+    assert wait_until(lambda: not lab_processes(folder)), lab_processes(folder)
+    assert wait_until(lambda: procfs.shm_entries() <= before)
+    assert wait_until(lambda: not list(folder.iterdir())), list(folder.iterdir())
     stored = store.load(tmp_path)
     assert len(stored.blocks) >= 2
     resumed = run_lab(tmp_path, "--resume", "--budget", "8")
@@ -217,7 +221,7 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, name):
     assert numbers == list(range(len(numbers))), "no block is lost, none measured twice"
 
 
-def test_another_code_or_plan_is_not_resumed(tmp_path):
+def test_another_code_or_plan_is_not_resumed(tmp_path, folder):
     """--resume refuses by name what differs from the run that was begun."""
     lab = run_lab(tmp_path, "--budget", "1")
     lab.communicate(timeout=60)
@@ -232,6 +236,14 @@ def test_another_code_or_plan_is_not_resumed(tmp_path):
     assert "cpu" in errors
     assert "own code" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan"])
+def test_a_limit_that_is_no_time_is_refused(monkeypatch, text):
+    """PERFLAB_LIMIT_S must be seconds above 0."""
+    monkeypatch.setenv("PERFLAB_LIMIT_S", text)
+    with pytest.raises(BadInput, match="expected seconds above 0"):
+        limit_from_environment()
 
 
 def test_two_runs_never_measure_at_once(tmp_path):

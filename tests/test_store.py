@@ -13,6 +13,13 @@ from perflab import store
 from perflab.errors import BadInput, BadRun
 from perflab.model import BlockRecord, Failure, GroupRecord, RoundRecord, Run, Settings
 
+
+def append_all(journal, lines):
+    """Append line after line."""
+    for line in lines:
+        journal.append(line)
+
+
 RUN = Run(
     settings=Settings("quick", 2, ("fork", "spawn"), "fork", (("range_sum/python", 31.5),), (("workers", (1, 2)),)),
     experiments=("null",),
@@ -154,12 +161,28 @@ def test_a_full_disk_leaves_a_whole_journal(tmp_path, monkeypatch):
     with store.journal(tmp_path) as journal:
         journal.append(store.header(RUN))
         monkeypatch.setattr(os, "pwrite", pwrite)
+        lines = [store.block_line(BLOCK)] * 100
         with pytest.raises(BadInput, match="No space left on device; what was measured before is stored"):
-            for _ in range(100):
-                journal.append(store.block_line(BLOCK))
+            append_all(journal, lines)
     data = (tmp_path / store.JOURNAL).read_bytes()
     assert data.endswith(b"\n")
     assert 0 < len(store.load(tmp_path).blocks) < 100
+
+
+def test_an_interrupted_line_does_not_spoil_the_next(tmp_path, monkeypatch):
+    """Ctrl-C between writing and flushing a long line leaves nothing behind a shorter one that follows."""
+
+    def interrupted(fd):
+        raise KeyboardInterrupt
+
+    with store.journal(tmp_path) as journal:
+        journal.append(store.header(RUN))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.append(store.block_line(BLOCK))
+        journal.append(END)
+    assert store.load(tmp_path) == replace(RUN, ended=END)
 
 
 def test_an_unwritable_folder_is_bad_input(tmp_path):

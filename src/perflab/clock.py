@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
     """Nanoseconds since an arbitrary start, never going back; the same for all processes of the machine."""
 
-    def __call__(self) -> int: ...
+    def __call__(self) -> int:
+        """The present instant."""
 
 
 monotonic_ns: Clock = time.monotonic_ns
@@ -25,6 +26,7 @@ class FakeClock:
     now_ns: int = 0
 
     def __call__(self) -> int:
+        """The instant it was last moved to."""
         return self.now_ns
 
     def advance(self, ns: int) -> None:
@@ -45,4 +47,4 @@ def pause(seconds: float) -> None:
 
 def utc_now() -> datetime:
     """The calendar time, for names and headers; never for measuring."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)

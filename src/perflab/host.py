@@ -204,7 +204,9 @@ def _speed(desk: Desk, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _workload(case: Case) -> Workload:
-    found: Workload = registry.twin(case.workload) if case.param("twin") else registry.find("workload", case.workload)
+    """The case's workload; for a twin loaded a second time, unless its workers are processes that load their own."""
+    again = case.param("twin") and not case.start_method
+    found: Workload = registry.twin(case.workload) if again else registry.find("workload", case.workload)
     return found
 
 

@@ -7,7 +7,7 @@ import secrets
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -36,6 +36,9 @@ from perflab.pace import Progress
 ALWAYS = ("null", "ceiling")
 """Every run holds its A/A control and the machine's ceiling, whatever else was asked for."""
 
+REPORTS = "reports"
+"""Where runs are stored unless told otherwise; its ``latest`` is the newest of them."""
+
 LOCK = "perflab-measuring.lock"
 
 
@@ -51,7 +54,8 @@ class Order:
     resume: bool = False
     lock: bool = True
     overrides: tuple[tuple[str, tuple[int | str, ...]], ...] = ()
-    limit_s: float = hosts.LIMIT_S
+    limit_s: float | None = None
+    """Hard limit of one request; None for what PERFLAB_LIMIT_S says, or the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
         try:
             if order.lock:
                 stack.enter_context(machine_lock(observe))
-            place = hosts.shelter(order.limit_s)
+            place = hosts.shelter(order.limit_s or limit_from_environment())
             stack.callback(hosts.leave, place)
             return _measure(order, names, folder, journal, Bench(place, PLANS[order.plan]), observe)
         except KeyboardInterrupt:
@@ -98,9 +102,9 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
 def _folder(order: Order) -> Path:
     folder = order.out
     if folder is None and order.resume:
-        folder = store.find(Path("reports/latest")).parent.resolve()
+        folder = store.find(Path(REPORTS, "latest")).parent.resolve()
     if folder is None:
-        folder = Path("reports") / f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        folder = Path(REPORTS) / f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -131,7 +135,8 @@ def _measure(
     run = _resumed(order, folder) if order.resume else _begun(order, names, bench)
     if journal.empty:
         journal.append(store.header(run))
-    store.point_latest(folder)
+    if folder.resolve().parent == Path(REPORTS).resolve():
+        store.point_latest(folder)
     observe(RunStarted(folder, run.experiments, run.settings.plan, budget_s))
     weights = {name: registry.find("experiment", name).weight for name in run.experiments}
     progress = Progress(weights, begun + int(budget_s * 1e9))
@@ -264,6 +269,15 @@ def machine_lock(observe: Observe) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def limit_from_environment() -> float:
+    """Seconds that a host may take for one request; PERFLAB_LIMIT_S raises it for slow cases. BadInput for no number."""
+    text = os.environ.get("PERFLAB_LIMIT_S") or str(hosts.LIMIT_S)
+    with suppress(ValueError):
+        if 0 < float(text) < 1e6:
+            return float(text)
+    raise BadInput(f"PERFLAB_LIMIT_S is {text!r}, expected seconds above 0: unset it for {hosts.LIMIT_S:g} s")
 
 
 def lock_folder() -> Path:

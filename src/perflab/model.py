@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Literal
 
 Number = int | float
@@ -436,7 +437,7 @@ class Task:
         """The parts, one a worker: contiguous, in order, of sizes that differ by at most one."""
         workers = max(1, self.workers)
         edges = [self.size * index // workers for index in range(workers + 1)]
-        return tuple(zip(edges[:-1], edges[1:], strict=True))
+        return tuple(pairwise(edges))
 
 
 Call = Callable[[], Number]

@@ -84,9 +84,14 @@ class Journal:
         return self._length == 0
 
     def append(self, fields: Mapping[str, Any]) -> None:
-        """Write one line and flush it to disk; on a full disk cut it off again, so that the journal stays whole."""
+        """Write one line and flush it to disk.
+
+        What an earlier call left when the disk was full or Ctrl-C came in between is cut off first, so that the
+        journal holds whole lines only.
+        """
         line = (json.dumps(fields, allow_nan=False, separators=(",", ":")) + "\n").encode()
         try:
+            os.ftruncate(self._fd, self._length)
             written = 0
             while written < len(line):
                 written += os.pwrite(self._fd, line[written:], self._length + written)

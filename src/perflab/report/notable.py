@@ -80,7 +80,8 @@ def _manager(analysis: Analysis) -> str:
     ends = [units.three_digits(math.log10(end)) for end in (found.estimate.low, found.estimate.high) if end]
     within = f" ({'–'.join(ends)})" if len(ends) == 2 else ""
     factor, size = with_interval(found.estimate, "x"), units.three_digits(math.log10(found.estimate.value))
-    pair = f"{short_case(found.clause.case, found.clause.control)} against {short_case(found.clause.control, found.clause.case)}"
+    case, control = found.clause.case, found.clause.control
+    pair = f"{short_case(case, control)} against {short_case(control, case)}"
     return f"The Manager's price: {factor}, {size} orders of magnitude{within}: {found.clause.label or pair}."
 
 
