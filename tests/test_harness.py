@@ -210,7 +210,7 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, folder,
     assert wait_until(lambda: not list(folder.iterdir())), list(folder.iterdir())
     stored = store.load(tmp_path)
     assert len(stored.blocks) >= 2
-    resumed = run_lab(tmp_path, "--resume", "--budget", "8")
+    resumed = run_lab(tmp_path, "--resume", "--budget", "6")
     _, errors = resumed.communicate(timeout=120)
     assert resumed.returncode == 3, errors
     whole = store.load(tmp_path)

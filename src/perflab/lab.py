@@ -272,7 +272,7 @@ def machine_lock(observe: Observe) -> Iterator[None]:
 
 
 def limit_from_environment() -> float:
-    """Seconds that a host may take for one request; PERFLAB_LIMIT_S raises it for slow cases. BadInput for no number."""
+    """Seconds that a host may take for one request; PERFLAB_LIMIT_S changes it. BadInput for what is no number."""
     text = os.environ.get("PERFLAB_LIMIT_S") or str(hosts.LIMIT_S)
     with suppress(ValueError):
         if 0 < float(text) < 1e6:
