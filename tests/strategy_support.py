@@ -27,7 +27,7 @@ from perflab.model import Call, Strategy, Task, Workload
 
 IN_PARENT = 100
 PATIENCE_S = 20.0
-HANG_S = 90.0
+HANG_S = 60.0
 
 
 def scratch() -> Path:
@@ -82,9 +82,15 @@ def raise_awkward(data: object, start: int, stop: int) -> int:
 
 
 def meet(data: object, start: int, stop: int) -> int:
-    """1 where another part runs at the same time, and more where it runs in the process that opened the strategy."""
+    """1 where another part runs at the same time, and more where it runs in the process that opened the strategy.
+
+    Both return at the next tick of 10 ms, so that they hand in their partials at once and one may get lost.
+    """
     (scratch() / f"met-{start}").touch()
     met = wait_until(lambda: len(list(scratch().glob("met-*"))) == 2)
+    tick = time.monotonic() // 0.01
+    while time.monotonic() // 0.01 == tick:
+        pass
     return met + IN_PARENT * (multiprocessing.parent_process() is None)
 
 
@@ -181,11 +187,11 @@ def raised_by(call: Call) -> list[str]:
 
 
 def meeting(strategy: Strategy, start_method: str) -> object:
-    """How many of two parts ran at the same time."""
+    """How many of two parts ran at the same time, in each of some calls."""
     if strategy.workers == "none":
         (scratch() / "alone").touch()
     with opened(strategy, task_of(made(meet), 2, 2, start_method)) as call:
-        return call()
+        return [call() for _ in range(20)]
 
 
 def marks(strategy: Strategy, start_method: str) -> object:
@@ -226,8 +232,21 @@ def descriptors(strategy: Strategy, start_method: str) -> object:
     return [*counts, names]
 
 
+def stopped_by_force(strategy: Strategy, start_method: str) -> object:
+    """How often idle worker processes had to be terminated in the end."""
+    forced: list[str] = []
+    terminate = process.BaseProcess.terminate
+    process.BaseProcess.terminate = lambda self: (forced.append(self.name), terminate(self))[1]  # type: ignore[method-assign]
+    try:
+        with opened(strategy, task_of("range_sum", 10, 2, start_method)) as call:
+            call()
+    finally:
+        process.BaseProcess.terminate = terminate  # type: ignore[method-assign]
+    return forced
+
+
 CHECKS = (answers, side_by_side, exceptions, meeting, marks, descriptors)
-DEATHS = (awkward_exception, death_in_a_part, death_between_calls)
+WITHOUT_POOL = (stopped_by_force, awkward_exception, death_in_a_part, death_between_calls)
 
 
 def tag_names() -> None:
@@ -251,13 +270,13 @@ def left_behind() -> dict[str, list[str]]:
     }
 
 
-def observe(name: str, start_method: str, deaths: bool) -> None:
+def observe(name: str, start_method: str, without_pool: bool) -> None:
     """Carry out all checks on one strategy under one start method and print what came of them."""
     faulthandler.dump_traceback_later(HANG_S, exit=True)
     tag_names()
     strategy = registry.find("strategy", name)
     found: dict[str, object] = {}
-    for check in CHECKS + (DEATHS if deaths else ()):
+    for check in CHECKS + (WITHOUT_POOL if without_pool else ()):
         try:
             came_of_it = check(strategy, start_method)
         except Exception:

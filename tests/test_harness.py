@@ -99,7 +99,7 @@ def test_a_case_that_failed_is_not_tried_again(plugin, place):
     everything = frozenset(case.id for case in design.cases)
     bench = Bench(place, PLAN)
     deadline = monotonic_ns() + 60 * 10**9
-    records = list(measure.blocks(bench, experiment, design, 1, [], lambda done: everything, deadline))
+    records = list(measure.blocks(bench, experiment, design, 1, [], lambda done: everything, deadline, deadline))
     assert len(records) == 2
     assert not records[1].groups[0].failures
 

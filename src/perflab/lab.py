@@ -179,7 +179,7 @@ def _one_experiment(
     bench.on_round = on_round
     deadline = progress.share_ns(experiment.name, bench.clock())
     failures = set(measure.known_from(done).failures)
-    for record in measure.blocks(bench, experiment, design, run.seed, done, needed, deadline):
+    for record in measure.blocks(bench, experiment, design, run.seed, done, needed, deadline, progress.deadline_ns):
         journal.append(store.block_line(record))
         run = replace(run, blocks=(*run.blocks, record))
         for case_id, failure in measure.known_from([record]).failures.items():

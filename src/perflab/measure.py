@@ -62,19 +62,21 @@ def blocks(
     done: Sequence[BlockRecord],
     needed: Callable[[Sequence[BlockRecord]], frozenset[str]],
     deadline_ns: int,
+    end_ns: int,
 ) -> Iterator[BlockRecord]:
     """Blocks of one experiment from where ``done`` ends, until nothing is needed, the last look, or the deadline.
 
-    ``needed`` says, at each declared look, which case ids are still to be measured. A block that would end after the
-    deadline (by the mean of those before it) is not begun.
+    ``needed`` says, at each declared look, which case ids are still to be measured. A block that would end too late (by
+    the mean of those before it) is not begun: from the first look on that is the experiment's ``deadline_ns``, before
+    it, when no interval could be given, the run's ``end_ns``.
     """
     records = list(done)
     active = needed(records) if records else frozenset(case.id for case in design.cases)
     started, begun = bench.clock(), len(records)
     while len(records) < bench.plan.looks[-1] and active:
         index = len(records)
-        mean = (bench.clock() - started) / max(1, index - begun)
-        if bench.clock() + (mean if index > begun else 0) > deadline_ns:
+        mean = (bench.clock() - started) / (index - begun) if index > begun else 0
+        if bench.clock() + mean > (deadline_ns if index >= bench.plan.looks[0] else end_ns):
             return
         record = one_block(bench, experiment, design, index, seed, known_from(records), active)
         records.append(record)

@@ -283,7 +283,7 @@ class Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 60.0),
+    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 64.0),
     "default": Plan("default", (6, 8, 12, 18, 24), 6, 20_000_000, 160.0),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 1800.0),
 }

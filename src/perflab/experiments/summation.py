@@ -263,6 +263,6 @@ EXPERIMENT = Experiment(
         "strategy there. The memory of a case is that of its whole host, interpreter included; the plain loop shares "
         "its host with the threads."
     ),
-    weight=20,
+    weight=25,
     place=20,
 )
