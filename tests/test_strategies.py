@@ -66,35 +66,37 @@ def observed_methods(name: str) -> dict[str, Observed]:
     """The observations of a strategy under all its start methods, one process each, side by side to save time."""
     with ExitStack() as folders:
         started = {method: start(folders, name, method) for one, method in CELLS if one == name}
-        return {method: finished(process, temporary) for method, (process, temporary) in started.items()}
+        return {method: finished(*one) for method, one in started.items()}
 
 
-def start(folders: ExitStack, name: str, method: str) -> tuple[subprocess.Popen[str], str]:
-    """A process that observes one cell, and its empty TMPDIR."""
+def start(folders: ExitStack, name: str, method: str) -> tuple[subprocess.Popen[bytes], Path, Path]:
+    """A process that observes one cell, the folder of its output, and its TMPDIR.
+
+    Output goes to files: a pipe would stay open, and be waited for, as long as one lost worker holds it.
+    """
     without_pool = (name, method) in WITHOUT_POOL
     code = f"import strategy_support; strategy_support.observe({name!r}, {method!r}, {without_pool!r})"
-    temporary, scratch = (folders.enter_context(TemporaryDirectory(prefix="pl")) for _ in range(2))
+    scratch, temporary = (Path(folders.enter_context(TemporaryDirectory(prefix="pl"))) for _ in range(2))
     path = os.pathsep.join([HERE, *filter(None, sys.path)])
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": temporary, "STRATEGY_SCRATCH": scratch},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(temporary), "STRATEGY_SCRATCH": str(scratch)},
+        stdout=folders.enter_context((scratch / "stdout").open("wb")),
+        stderr=folders.enter_context((scratch / "stderr").open("wb")),
         start_new_session=True,
     )
-    return process, temporary
+    return process, scratch, temporary
 
 
-def finished(process: subprocess.Popen[str], temporary: str) -> Observed:
+def finished(process: subprocess.Popen[bytes], scratch: Path, temporary: Path) -> Observed:
     """What a process observed; nothing of it survives ``HUNG_S``."""
-    try:
-        stdout, stderr = process.communicate(timeout=HUNG_S)
-    finally:
-        survivors = outlived(process.pid)
-    checks = json.loads(stdout) if process.returncode == 0 else {}
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(HUNG_S)
+    survivors = outlived(process.pid)
+    status = process.wait()
+    checks = json.loads((scratch / "stdout").read_text()) if status == 0 else {}
     names = [one for one in os.listdir("/dev/shm") if str(process.pid) in one]
-    return Observed(checks, process.returncode, stderr, os.listdir(temporary), names, survivors)
+    return Observed(checks, status, (scratch / "stderr").read_text(), os.listdir(temporary), names, survivors)
 
 
 def outlived(group: int, patience_s: float = 10.0) -> bool:

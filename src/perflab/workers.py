@@ -128,7 +128,10 @@ Serve = Callable[["Connection[Any, Any]", "Connection[Any, Any]", Part, Any, Bou
 
 @contextmanager
 def open_crew(task: Task, serve: Serve, data: Any) -> Iterator[list[Member]]:
-    """A persistent process for each part, each at the end of a pipe of its own; a None ends it."""
+    """A persistent process for each part, each at the end of a pipe of its own.
+
+    A None ends it. Closing the pipe would not do: workers that were forked later hold its parent's end as well.
+    """
     members: list[Member] = []
     try:
         for bounds in task.bounds:
