@@ -22,7 +22,7 @@ from typing import Any
 from perflab import procfs, registry
 from perflab.clock import monotonic_ns, process_cpu_ns
 from perflab.errors import CaseError, WrongAnswer
-from perflab.model import Case, Experiment, Observation, Probe, Sample, Task, Workload
+from perflab.model import Case, Experiment, Observation, Probe, Sample, Strategy, Task, Workload
 
 MOST_REPETITIONS = 50_000_000
 
@@ -134,8 +134,9 @@ def _open(desk: Desk, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _import_beforehand(case: Case) -> None:
-    registry.find("workload", case.workload)
-    for module in registry.find("strategy", case.strategy).imports:
+    workload: Workload = registry.find("workload", case.workload)
+    strategy: Strategy = registry.find("strategy", case.strategy)
+    for module in (*strategy.imports, *workload.imports.get(case.implementation, ())):
         importlib.import_module(module)
 
 

@@ -414,6 +414,8 @@ class Workload:
     oracle: Callable[[int], Number]
     combine: Callable[[Iterable[Number]], Number] = sum
     typecode: str = ""
+    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Modules by implementation that a host imports beforehand, as those of a strategy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from perflab.model import (
     Settings,
 )
 
-HEAVIER = 10.0
+TENFOLD, THRICE = 10.0, 3.0
 CELL_BYTES = 8
 
 QUANTITIES = (
@@ -66,7 +66,7 @@ def _heavier(thread: Case, processes: tuple[Case, ...]) -> Claim:
     return Claim(
         "S08",
         "Processes are heavy, threads light: a process takes more than ten times as long to start and join",
-        tuple(_tenfold(case, thread, case.start_method) for case in processes),
+        tuple(_dearer(case, thread, case.start_method, TENFOLD) for case in processes),
         ("S08",),
         conditions="from start() to the return of join(), an empty child, a small parent; time only, not memory",
     )
@@ -77,15 +77,15 @@ def _spawn_against_fork(processes: tuple[Case, ...]) -> Claim:
     both = {"fork", "spawn"} <= by_method.keys()
     return Claim(
         "startup-spawn-fork",
-        "Spawning a process takes more than ten times as long as forking one",
-        (_tenfold(by_method["spawn"], by_method["fork"], "spawn"),) if both else (),
+        "Spawning a process takes more than three times as long as forking one",
+        (_dearer(by_method["spawn"], by_method["fork"], "spawn", THRICE),) if both else (),
         conditions="from start() to the return of join(), an empty child, a small parent",
         not_applicable="" if both else f"it needs fork and spawn, and there is only {', '.join(by_method)}",
     )
 
 
-def _tenfold(case: Case, control: Case, label: str) -> Clause:
-    return Clause(case, "join_ns", Estimand.RATIO, Relation.ABOVE, HEAVIER, control, label=label)
+def _dearer(case: Case, control: Case, label: str, bound: float) -> Clause:
+    return Clause(case, "join_ns", Estimand.RATIO, Relation.ABOVE, bound, control, label=label)
 
 
 def _figure(quantity: str, thread: Case, processes: tuple[Case, ...]) -> Figure:

@@ -22,7 +22,7 @@ from perflab.model import (
     Settings,
 )
 
-TENFOLD = 10.0
+TENFOLD, TWICE = 10.0, 2.0
 PARALLEL = 1.2
 CEILING = 1.3
 ELEMENT_BYTES = 8
@@ -154,19 +154,22 @@ def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
     )
     yield Claim(
         "summation-rawarray-beats-manager",
-        "numpy on a RawArray sums more than ten times as fast as numpy on slices from a Manager",
-        (_faster(cells.rawarray, cells.manager, TENFOLD, "RawArray"),),
+        "numpy on a RawArray sums more than twice as fast as numpy on slices from a Manager",
+        (_faster(cells.rawarray, cells.manager, TWICE, "RawArray"),),
         conditions=f"{size} float64 already in shared memory or in the Manager, {workers} warm workers",
     )
     yield from _cost_claims(cells, size)
 
 
 def _cost_claims(cells: _Cells, size: str) -> Iterator[Claim]:
+    pools = (case for case in cells.all if (case.strategy, case.start_method) == ("pool", "spawn"))
+    cold = [Clause(case, "cold_ns", Estimand.RATIO, Relation.ABOVE, 1.0, cells.loop, label="cold") for case in pools]
     yield Claim(
         "summation-cold-pool",
-        "A pool started for one sum takes longer than the plain loop",
-        (Clause(cells.pool, "cold_ns", Estimand.RATIO, Relation.ABOVE, 1.0, cells.loop, label="pool, cold"),),
-        conditions=f"from nothing set up to the first sum of {size} numbers, start method {cells.pool.start_method}",
+        "A pool that is spawned for one sum of this size takes longer than the plain loop",
+        tuple(cold),
+        conditions=f"from nothing set up to the first sum of {size} numbers, start method spawn",
+        not_applicable="" if cold else "spawn is not among the start methods of this run",
     )
     slower = Clause(
         cells.rawarray, "speedup", Estimand.RATIO, Relation.BELOW, 1.0, cells.numpy, label="numpy on a RawArray"
@@ -259,8 +262,8 @@ EXPERIMENT = Experiment(
         "Adding numbers is the least work there is, so that the cost of a strategy shows most: with heavier work "
         "all ratios come nearer to the ceiling. A sum that takes less than a millisecond is mostly hand-over of "
         "work. Cases over a vector read memory, cases over a range do not: their ratio to the plain loop says which "
-        "way is faster, not why. The first sum with numpy also imports numpy, so that cold says little about the "
-        "strategy there. The memory of a case is that of its whole host, interpreter included; the plain loop shares "
+        "way is faster, not why. Cold leaves out "
+        "the import of what a strategy or numpy needs, but workers that are spawned import it again. The memory of a case is that of its whole host, interpreter included; the plain loop shares "
         "its host with the threads."
     ),
     weight=25,

@@ -70,4 +70,5 @@ WORKLOAD = Workload(
     load=load,
     oracle=oracle,
     typecode="d",
+    imports={"numpy": ("numpy",)},
 )

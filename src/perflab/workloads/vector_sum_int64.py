@@ -70,4 +70,5 @@ WORKLOAD = Workload(
     load=load,
     oracle=oracle,
     typecode="q",
+    imports={"numpy": ("numpy",)},
 )
