@@ -262,9 +262,9 @@ EXPERIMENT = Experiment(
         "Adding numbers is the least work there is, so that the cost of a strategy shows most: with heavier work "
         "all ratios come nearer to the ceiling. A sum that takes less than a millisecond is mostly hand-over of "
         "work. Cases over a vector read memory, cases over a range do not: their ratio to the plain loop says which "
-        "way is faster, not why. Cold leaves out "
-        "the import of what a strategy or numpy needs, but workers that are spawned import it again. The memory of a case is that of its whole host, interpreter included; the plain loop shares "
-        "its host with the threads."
+        "way is faster, not why. Cold leaves out the import of what a strategy or numpy needs, but workers that are "
+        "spawned import it again. The memory of a case is that of its whole host, interpreter included; the plain "
+        "loop shares its host with the threads."
     ),
     weight=25,
     place=20,
