@@ -38,6 +38,7 @@ from perflab.testing import (
     scripted_round,
     scripted_run,
 )
+from perflab.units import human
 
 SERIAL = Case("sum", "python", "serial", size=1000)
 THREADS = replace(SERIAL, strategy="threads", workers=2)
@@ -323,7 +324,7 @@ def test_a_void_run_resolves_no_ratio(apart: float) -> None:
     asked = experiment(faster(THREADS, 1.2, relation=Relation.BELOW))
     judgement = judged(asked, steady(threads=100), aa(one_host=apart))
     assert judgement.verdict is Verdict.UNRESOLVED
-    assert "two copies of the same code (one host)" in judgement.reason
+    assert f"two copies of the same code (one host) gave a ratio of {human(apart, 'x')}" in judgement.reason
 
 
 def test_a_void_run_spares_levels_and_the_other_kind() -> None:
@@ -581,6 +582,25 @@ def test_a_precondition_that_surely_fails_stops_its_claim(pool: float) -> None:
     """More blocks would be spent in vain."""
     blocks = merged_blocks(spread(THREADS, 1.0, 1.4), steady(pool=pool))
     assert needed(experiment(SLOW, CEILING), blocks) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "other", [CEILING, PROCESSES, replace(PROCESSES, bound=3.0), replace(CEILING, role=Role.BESIDE)]
+)
+def test_an_open_claim_keeps_all_its_cases_whatever_their_role(other: Clause) -> None:
+    """A precondition that holds, a control that holds or fails, and what is only shown, go on with the deciding case."""
+    blocks = merged_blocks(spread(THREADS, 1.0, 1.4), steady(pool=50))
+    assert needed(experiment(SLOW, other), blocks) == ALL
+
+
+def test_the_control_of_a_decided_case_is_not_needed_for_its_own_sake() -> None:
+    """The pool is decided, so its control stops too, while threads and theirs go on."""
+    chain = replace(SERIAL, workload="chain")
+    arms = (Arm(SERIAL), Arm(THREADS, SERIAL), Arm(chain), Arm(POOL, chain))
+    claims = [Claim("A", "a", (SLOW,)), Claim("B", "b", (replace(wall(POOL, Relation.BELOW, 1.2), control=chain),))]
+    series = scripted_blocks("gil", {chain: [100] * 6, POOL: [50] * 6}, group="pool")
+    asked = scripted_experiment("gil", arms, claims)
+    assert needed(asked, merged_blocks(spread(THREADS, 1.0, 1.4), series)) == {SERIAL.id, THREADS.id}
 
 
 def test_failed_and_inapplicable_claims_need_nothing() -> None:
