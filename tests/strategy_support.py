@@ -11,6 +11,7 @@ import gc
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -27,7 +28,7 @@ from perflab.model import Call, Strategy, Task, Workload
 
 IN_PARENT = 100
 PATIENCE_S = 20.0
-HANG_S = 60.0
+HANG_S = 60
 
 
 def scratch() -> Path:
@@ -272,7 +273,9 @@ def left_behind() -> dict[str, list[str]]:
 
 def observe(name: str, start_method: str, without_pool: bool) -> None:
     """Carry out all checks on one strategy under one start method and print what came of them."""
-    faulthandler.dump_traceback_later(HANG_S, exit=True)
+    # A hang becomes stacks on stderr and an end by SIGALRM; dump_traceback_later would be a thread beside each fork.
+    faulthandler.register(signal.SIGALRM, chain=True)
+    signal.alarm(HANG_S)
     tag_names()
     strategy = registry.find("strategy", name)
     found: dict[str, object] = {}
