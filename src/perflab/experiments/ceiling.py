@@ -27,7 +27,7 @@ ARMS_A_GROUP = 3
 
 def design(settings: Settings) -> Design:
     """Independent loops for each worker count, each against one loop, a few counts in a group."""
-    serial = Case("range_sum", "nogil", "serial", size=settings.size("range_sum", "nogil"))
+    serial = Case("range_sum", "nogil", "serial", size=settings.parallel_size("range_sum", "nogil"))
     ceilings = tuple(_ceiling(settings, serial.size, workers) for workers in sorted(set(settings.workers)))
     groups = tuple(_groups(serial, ceilings))
     return Design(groups, (_claim(settings, serial, ceilings[-1]),), (_figure(serial, ceilings),))

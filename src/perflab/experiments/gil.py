@@ -55,8 +55,8 @@ def design(settings: Settings) -> Design:
 
 
 def _cells(settings: Settings, workers: int) -> _Cells:
-    serial = Case("range_sum", "python", "serial", size=settings.size("range_sum", "python"))
-    nogil = Case("range_sum", "nogil", "serial", size=settings.size("range_sum", "nogil"))
+    serial = Case("range_sum", "python", "serial", size=settings.parallel_size("range_sum", "python"))
+    nogil = Case("range_sum", "nogil", "serial", size=settings.parallel_size("range_sum", "nogil"))
     gil = replace(nogil, implementation="gil")
     return _Cells(
         serial=serial,

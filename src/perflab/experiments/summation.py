@@ -83,7 +83,7 @@ def design(settings: Settings) -> Design:
 
 def _cells(settings: Settings) -> _Cells:
     size, method, workers = (
-        settings.size("range_sum", "python"),
+        settings.parallel_size("range_sum", "python"),
         settings.chosen_start_methods[0],
         settings.most_workers,
     )
@@ -250,7 +250,7 @@ EXPERIMENT = Experiment(
     calibrates=("range_sum/python",),
     how=(
         "Every strategy computes the sum of the same n numbers 0 to n-1, and every answer is checked against "
-        "n(n-1)/2. n is chosen so that the plain Python loop takes about one sample. The loop without input is run "
+        "n(n-1)/2. n is chosen so that the plain Python loop takes some 40 ms. The loop without input is run "
         "serially, on threads, by pools and by processes that talk through pipes, queues or a Manager; the same "
         "numbers as a float64 vector are summed by numpy, serially and by workers that see them in a RawArray, in a "
         "shared-memory segment, or fetch them from a Manager. Every group of cases includes the plain loop as its "
