@@ -85,6 +85,6 @@ EXPERIMENT = Experiment(
         "lower clock when all cores are busy and other programs all lower it. The loop stays in registers: work "
         "that is limited by memory meets a lower ceiling."
     ),
-    weight=4,
+    weight=5,
     place=1,
 )

@@ -110,6 +110,6 @@ EXPERIMENT = Experiment(
         "processes may scatter more. Two processes never get the same placement in memory, so pairs in separate "
         "hosts agree less well than pairs in one, and more blocks are the only remedy."
     ),
-    weight=6,
+    weight=8,
     place=0,
 )
