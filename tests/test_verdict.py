@@ -588,7 +588,7 @@ def test_a_precondition_that_surely_fails_stops_its_claim(pool: float) -> None:
     "other", [CEILING, PROCESSES, replace(PROCESSES, bound=3.0), replace(CEILING, role=Role.BESIDE)]
 )
 def test_an_open_claim_keeps_all_its_cases_whatever_their_role(other: Clause) -> None:
-    """Preconditions, controls and what is only shown all go on with the deciding case."""
+    """Preconditions, controls and what is only shown all go on."""
     blocks = merged_blocks(spread(THREADS, 1.0, 1.4), steady(pool=50))
     assert needed(experiment(SLOW, other), blocks) == ALL
 
