@@ -217,10 +217,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A labelled line drawn at a value of the quantity's axis."""
+    """A labelled line at a value of the quantity's axis; with ``of``, at so many times what that case has."""
 
     value: float
     label: str
+    of: Case | None = None
 
 
 @dataclass(frozen=True, slots=True)

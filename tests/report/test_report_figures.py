@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from perflab import registry
 from perflab.model import Case, Estimand, Estimate, Figure, Mark, Quantity, Reference, Verdict
-from perflab.report import figures, palette, plots
+from perflab.report import figures, layout, palette, plots
 from perflab.report.content import Drawing
 
 LONG = "a rather long name of a case that cannot possibly stand in one line of the label column"
@@ -184,3 +184,12 @@ def test_all_figures_are_as_wide_as_the_page_wants_them() -> None:
     assert {round(plots.draw(drawing(3, kind)).width, 6) for kind in ("strip", "lines")} == {7.6}
     wide = Quantity("wall_ns", "operations of a kind that takes long to name", "")
     assert plots.draw(drawing(2, estimand=Estimand.LEVEL, label=LONG, quantity=wide)).width > 7.6
+
+
+def test_a_reference_may_stand_at_a_multiple_of_a_mark() -> None:
+    """Two orders above a case lie where that case was measured; without its measurement there is no line."""
+    case = Case(strategy="value")
+    lines = (Reference(100.0, "two orders", case), Reference(3.0, "none", Case(strategy="missing")))
+    figure = Figure("f", "t", "strip", "access_ns", Estimand.LEVEL, (Mark(case, "value"),), references=lines)
+    drawing = Drawing("f", figure, Quantity("access_ns", "ns", "one access"), (Estimate(2.5, 2.0, 3.0),), ())
+    assert [(line.value, line.label) for line in layout.references(drawing)] == [(250.0, "two orders")]

@@ -34,6 +34,12 @@ ELEMENTS = (("list", ""), ("RawArray", "list"), ("numpy-view", "RawArray"), ("Ma
 OTHERS = (("RawArray", ""), ("SharedMemory", "RawArray"), ("Manager.list", "RawArray"))
 """Targets of single accesses, each with the target it is compared with."""
 
+LADDER = (
+    *("attribute", "list", "RawValue", "RawArray", "numpy-view", "SharedMemory"),
+    *("Value", "Manager.Value", "Manager.Array", "Manager.list"),
+)
+"""The same in the order in which they are shown."""
+
 JUDGED_BYTES = (64 * KIB, MIB, 8 * MIB)
 LARGE_BYTES = 32 * MIB
 SERVED_BYTES = 64 * KIB
@@ -81,12 +87,12 @@ def _group(name: str, *arms: Arm) -> Group:
 
 
 def _single_groups(settings: Settings) -> Iterator[Group]:
-    """Adding to every target; reading and writing all of them in the full plan, else what the claims need."""
-    full = settings.plan == "full"
+    """Adding to every target, reading and writing them all; in the quick plan what the claims need."""
+    full = settings.plan != "quick"
     for operation in ("add", "read", "write") if full else ("add",):
         yield _group(f"{operation}, a value", *(_arm(settings, operation, *pair) for pair in VALUES))
         yield _group(f"{operation}, an element", *(_arm(settings, operation, *pair) for pair in ELEMENTS))
-        if settings.plan != "quick":
+        if full:
             yield _group(f"{operation}, other ways", *(_arm(settings, operation, *pair) for pair in OTHERS))
     for name, pairs in () if full else (("a value", (VALUES[1], VALUES[3])), ("an element", ELEMENTS[:2])):
         arms = (_arm(settings, operation, *pair) for operation in ("read", "write") for pair in pairs)
@@ -178,11 +184,14 @@ def _local_claims(settings: Settings) -> Iterator[Claim]:
 
 
 def _ladder(settings: Settings, operation: str, title: str, measured: frozenset[Case]) -> Figure:
-    targets = dict.fromkeys(target for target, _ in VALUES + ELEMENTS + OTHERS)
-    marks = (Mark(_case(settings, operation, target), target) for target in targets)
+    marks = (Mark(_case(settings, operation, target), target) for target in LADDER)
     shown = tuple(mark for mark in marks if mark.case in measured)
     claims = ("S22", "S23") if operation == "add" else ("S23", f"S22-{operation}")
-    return Figure(f"access-{operation}", title, "strip", "access_ns", Estimand.LEVEL, shown, claims=claims)
+    value = _case(settings, operation, "Value")
+    lines = (Reference(1.0, "Value", value), Reference(TWO_ORDERS, "two orders of magnitude above Value", value))
+    return Figure(
+        f"access-{operation}", title, "strip", "access_ns", Estimand.LEVEL, shown, references=lines, claims=claims
+    )
 
 
 def _gap(claims: tuple[Claim, ...]) -> Figure:

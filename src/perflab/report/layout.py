@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from perflab.model import Estimand, Reference
@@ -66,8 +66,11 @@ def blank(drawing: Drawing, body: float, width: float = WIDTH) -> tuple[Sheet, f
 
 
 def references(drawing: Drawing) -> tuple[Reference, ...]:
-    """The declared lines, and the control's own where they leave it out."""
-    declared, neutral = drawing.figure.references, NEUTRAL.get(drawing.figure.estimand)
+    """The declared lines that can be placed, and the control's own where they leave it out."""
+    measured = {mark.case: found.value for mark, found in zip(drawing.figure.marks, drawing.estimates, strict=False)}
+    scaled = ((one, 1.0 if one.of is None else measured.get(one.of)) for one in drawing.figure.references)
+    declared = tuple(replace(one, value=one.value * times) for one, times in scaled if times)
+    neutral = NEUTRAL.get(drawing.figure.estimand)
     if neutral is None or any(reference.value == neutral for reference in declared):
         return declared
     return (Reference(neutral, "control"), *declared)
