@@ -231,11 +231,11 @@ def _speedups(cells: _Cells) -> Figure:
 def _efficiency(cells: _Cells) -> Figure:
     return Figure(
         "summation-efficiency",
-        "Share of what the machine can give that a Python loop reaches, by workers",
+        "Share of what the machine can give that a split Python loop reaches, by strategy",
         "strip",
         "speedup",
         Estimand.RATIO,
-        tuple(Mark(case, _label(case), cells.ceiling) for case in (cells.threads, cells.pool)),
+        tuple(Mark(case, _label(case), cells.ceiling) for case in cells.all if case.implementation == "python"),
         references=(Reference(1.0, "independent loops"),),
         claims=("summation-pool-beats-threads",),
     )
