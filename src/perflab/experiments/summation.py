@@ -235,7 +235,11 @@ def _efficiency(cells: _Cells) -> Figure:
         "strip",
         "speedup",
         Estimand.RATIO,
-        tuple(Mark(case, _label(case), cells.ceiling) for case in cells.all if case.implementation == "python"),
+        tuple(
+            Mark(case, _label(case), cells.ceiling)
+            for case in cells.all
+            if case.implementation == "python" and case.workers
+        ),
         references=(Reference(1.0, "independent loops"),),
         claims=("summation-pool-beats-threads",),
     )
