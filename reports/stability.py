@@ -1,0 +1,116 @@
+"""Run the lab again and again, half of the time beside a spinning process, and count how often verdicts agree.
+
+    python reports/stability.py measure FOLDER [--runs 20]     runs what is missing in FOLDER; may be stopped and continued
+    python reports/stability.py table FOLDER                   the table of what they said, as Markdown
+
+Even runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+DIFFERENT = "refuted"
+"""What an A/A claim ends in when an identical pair is called different."""
+
+
+@contextmanager
+def neighbour(wanted: bool) -> Iterator[None]:
+    """A process that spins while the body runs, where one is wanted."""
+    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if wanted else None
+    try:
+        yield
+    finally:
+        if spinner:
+            spinner.kill()
+            spinner.wait()
+
+
+def measure(folder: Path, runs: int) -> None:
+    """Every run that FOLDER does not hold yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(runs):
+        target = folder / f"{number:02}.json"
+        if target.exists():
+            continue
+        out = folder / f"run-{number:02}-{int(time.time())}"
+        started = time.monotonic()
+        with neighbour(number % 2 == 1):
+            command = [sys.executable, "-m", "perflab", "run-all", "--quick", "--seed", str(number), "--out", str(out)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - started
+        shown = subprocess.run(
+            [sys.executable, "-m", "perflab", "show", str(out), "--json"], capture_output=True, text=True, check=True
+        )
+        record = {"status": done.returncode, "seconds": seconds, "shares": shares(out), **json.loads(shown.stdout)}
+        target.write_text(json.dumps(record))
+        print(f"run {number}: status {done.returncode}, {seconds:.1f} s", flush=True)
+
+
+def shares(out: Path) -> dict[str, float]:
+    """The seconds by kind that the run's closing line states."""
+    last = json.loads((out / "run.jsonl").read_text().splitlines()[-1])
+    return {name: value for name, value in last.items() if name.endswith("_s")}
+
+
+def table(folder: Path) -> str:
+    """Verdicts by claim, quiet and beside a neighbour; what flipped; A/A; seconds and the share inside samples."""
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("[0-9][0-9].json"))]
+    claims = {claim["id"]: claim for run in runs for claim in run["claims"]}
+    lines = ["| claim | " + " | ".join(("quiet", "beside a neighbour", "values")) + " |", "|---|---|---|---|"]
+    lines += [row(name, runs) for name in claims]
+    flipped = [name for name in claims if {"confirmed", "refuted"} <= {verdict(run, name) for run in runs}]
+    different = sum(verdict(run, name) == DIFFERENT for run in runs for name in claims if name.startswith("null-"))
+    inside = [run["shares"]["samples_s"] / run["seconds"] for run in runs]
+    lines += [
+        "",
+        f"{len(runs)} runs. Confirmed in one and refuted in another: {', '.join(flipped) or 'none'}. "
+        f"Identical pairs called different: {different}. "
+        f"Seconds, report included: {least_to_most([run['seconds'] for run in runs], '{:.1f}')}. "
+        f"Share of them inside samples: {least_to_most(inside, '{:.0%}')}. "
+        f"Exit statuses: {dict(Counter(run['status'] for run in runs))}.",
+    ]
+    return "\n".join(lines)
+
+
+def row(name: str, runs: list[dict[str, Any]]) -> str:
+    """One claim: how often each verdict fell, and the range of the measured values."""
+    halves = (" ".join(f"{count} {word}" for word, count in Counter(verdict(r, name) for r in half).most_common())
+              for half in (runs[0::2], runs[1::2]))  # fmt: skip
+    values = [claim["value"] for run in runs for claim in run["claims"] if claim["id"] == name and claim["value"]]
+    return f"| {name} | {' | '.join(halves)} | {least_to_most(values, '{:.3g}')} |"
+
+
+def verdict(run: dict[str, Any], name: str) -> str:
+    """The verdict of one claim in one run."""
+    return next((claim["verdict"] for claim in run["claims"] if claim["id"] == name), "absent")
+
+
+def least_to_most(values: list[float], form: str) -> str:
+    """The range of some numbers."""
+    return f"{form.format(min(values))} to {form.format(max(values))}" if values else "-"
+
+
+def main() -> None:
+    """Measure, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("measure", "table"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=int, default=20)
+    chosen = parser.parse_args()
+    if chosen.action == "measure":
+        measure(chosen.folder, chosen.runs)
+    print(table(chosen.folder))
+
+
+if __name__ == "__main__":
+    main()
