@@ -1,7 +1,7 @@
 """Run the lab again and again, half of the time beside a spinning process, and count how often verdicts agree.
 
-    python reports/stability.py measure FOLDER [--runs 20]     runs what is missing in FOLDER; may be stopped and continued
-    python reports/stability.py table FOLDER                   the table of what they said, as Markdown
+    python reports/stability.py measure FOLDER [--runs 20]   what is missing in FOLDER; may be stopped
+    python reports/stability.py table FOLDER                 what they said, as Markdown
 
 Even runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
 """
