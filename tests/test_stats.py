@@ -31,6 +31,7 @@ def test_more_confidence_needs_more_blocks() -> None:
     """Seven blocks are the least for 98 %, where six do for 95 %."""
     assert stats.sign_test_rank(6, 0.98) is None
     assert stats.sign_test_rank(7, 0.98) == 1
+    assert stats.sign_test_rank(6, 1 - 1 / 32) == 1
 
 
 def test_crossing_is_the_binomial_tail_for_one_look() -> None:
@@ -153,6 +154,8 @@ def test_interval_refuses_ranks_that_pass_each_other(rank: int) -> None:
     """A rank beyond the middle is no interval."""
     with pytest.raises(ValueError, match="expected 1 to 3"):
         stats.interval([1, 2, 3, 4, 5], rank)
+    with pytest.raises(ValueError, match="expected 1 to 2"):
+        stats.interval([1, 2, 3, 4], 3)
 
 
 @pytest.mark.parametrize("verb", [stats.median, stats.lag1_autocorrelation, stats.split_half_drift])
@@ -263,5 +266,6 @@ def test_autocorrelation_sees_alternation_and_trend() -> None:
 def test_drift_compares_the_halves() -> None:
     """The later half lies 3 above the earlier, the middle value belongs to neither."""
     assert stats.split_half_drift([1, 2, 100, 4, 5]) == 3
+    assert stats.split_half_drift([1, 3]) == 2
     with pytest.raises(ValueError, match="2 or more"):
         stats.split_half_drift([1])

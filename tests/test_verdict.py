@@ -19,9 +19,11 @@ from perflab.model import (
     Case,
     Claim,
     Clause,
+    Design,
     Estimand,
     Experiment,
     Failure,
+    Group,
     Judgement,
     Quantity,
     Relation,
@@ -355,6 +357,23 @@ def test_too_few_null_blocks_widen_by_all_of_them() -> None:
     assert judged(asked, steady(threads=105), blocks).clauses[0].margin_used == pytest.approx(0.08)
     longer = scripted_blocks("null", {SERIAL: [100] * 12, TWIN: [100] * 10 + [101, 150]})
     assert judged(asked, steady(threads=105), longer).clauses[0].margin_used == 0.02
+
+
+def test_cases_that_never_meet_in_a_group_are_judged_as_of_separate_hosts() -> None:
+    """Equal host names in two groups are two hosts, and the wider A/A of separate hosts counts."""
+    clause = wall(THREADS, Relation.WITHIN, 0.02)
+    design = Design((Group("a", (Arm(SERIAL),)), Group("b", (Arm(THREADS),))), (Claim("C", "c", (clause,)),))
+    apart = replace(experiment(clause), design=lambda settings: design)
+    assert judged(apart, steady(threads=105), aa(separate=1.08)).verdict is Verdict.CONFIRMED
+    assert judged(apart, steady(threads=105), aa(one_host=1.08)).verdict is Verdict.REFUTED
+
+
+def test_only_twins_are_null() -> None:
+    """A case beside them that has a control but is no twin does not count as A/A."""
+    null = scripted_experiment("null", (Arm(SERIAL), Arm(TWIN, SERIAL), Arm(THREADS, SERIAL)))
+    blocks = scripted_blocks("null", {SERIAL: [100] * 6, TWIN: [101] * 6, THREADS: [300] * 6})
+    found = verdict.null_estimates(scripted_run(blocks), {"null": null})
+    assert found["one host"].value == pytest.approx(1.01)
 
 
 def test_a_run_without_null_has_no_null_estimates() -> None:

@@ -187,9 +187,7 @@ def _ordered(values: Sequence[float]) -> list[float]:
 
 
 def _binomial_tail(successes: int, trials: int, p: float) -> float:
-    """P(X >= successes) for X binomial; by logarithms, so that thousands of trials do not overflow."""
-    if p <= 0 or p >= 1:
-        return float(p >= 1 or successes == 0)
+    """P(X >= successes) for X binomial and 0 < p < 1; by logarithms, so that thousands of trials do not overflow."""
     log_p, log_q = math.log(p), math.log1p(-p)
     return math.fsum(
         math.exp(_log_choose(trials, k) + k * log_p + (trials - k) * log_q) for k in range(successes, trials + 1)
@@ -201,9 +199,9 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def _bisect(beyond: Callable[[float], bool]) -> float:
-    """The last point of [0, 1] before ``beyond``, a condition that once true stays true."""
+    """The last point of (0, 1) before ``beyond``, a condition that once true stays true; neither end is ever asked."""
     low, high = 0.0, 1.0
-    for _ in range(60):
+    for _ in range(50):  # from the 54th on a middle could round to 1
         middle = (low + high) / 2
         low, high = (low, middle) if beyond(middle) else (middle, high)
     return low
