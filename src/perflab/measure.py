@@ -33,6 +33,7 @@ from perflab.model import (
     RoundRecord,
 )
 from perflab.rounds import is_contaminated, orders, to_repeat, weigh
+from perflab.stats import first_look
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def blocks(
     """Blocks of one experiment from where ``done`` ends, until nothing is needed, the last look, or the deadline.
 
     ``needed`` says, at each declared look, which case ids are still to be measured. A block that would end too late (by
-    the mean of those before it) is not begun: from the first look on that is the experiment's ``deadline_ns``, before
-    it, when no interval could be given, the run's ``end_ns``.
+    the mean of those before it) is not begun: from the first look that allows an interval on that is the experiment's
+    ``deadline_ns``, before it the run's ``end_ns``.
     """
     records = list(done)
     active = needed(records) if records else frozenset(case.id for case in design.cases)
@@ -76,7 +77,7 @@ def blocks(
     while len(records) < bench.plan.looks[-1] and active:
         index = len(records)
         mean = (bench.clock() - started) / (index - begun) if index > begun else 0
-        if bench.clock() + mean > (deadline_ns if index >= bench.plan.looks[0] else end_ns):
+        if bench.clock() + mean > (deadline_ns if index >= first_look(bench.plan.looks) else end_ns):
             return
         record = one_block(bench, experiment, design, index, seed, known_from(records), active)
         records.append(record)

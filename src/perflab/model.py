@@ -285,7 +285,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = {
     "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 64.0),
-    "default": Plan("default", (6, 8, 12, 18, 24), 6, 20_000_000, 160.0),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 165.0),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 1800.0),
 }
 
