@@ -16,7 +16,6 @@ from perflab import hosts, measure, procfs, registry, store
 from perflab.clock import monotonic_ns
 from perflab.errors import BadInput, CaseError, HostDied, HostHung
 from perflab.household import Bench
-from perflab.lab import limit_from_environment
 from perflab.model import Plan, Settings
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -257,14 +256,14 @@ def test_a_limit_that_is_no_time_is_refused(monkeypatch, text):
     """PERFLAB_LIMIT_S must be seconds above 0."""
     monkeypatch.setenv("PERFLAB_LIMIT_S", text)
     with pytest.raises(BadInput, match="expected seconds above 0"):
-        limit_from_environment()
+        hosts.limit_from_environment()
 
 
 def test_two_runs_never_measure_at_once(tmp_path):
     """The second run says that it waits, and measures nothing until the lock is free."""
     from filelock import FileLock
 
-    from perflab.lab import LOCK
+    from perflab.lock import LOCK
 
     environment = {**os.environ, "PERFLAB_LOCK_DIR": str(tmp_path)}
     with FileLock(tmp_path / LOCK):

@@ -10,6 +10,7 @@ from perflab import measure, rounds
 from perflab.clock import FakeClock
 from perflab.guardian import remember
 from perflab.host import calibrate
+from perflab.household import without_folders
 from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Thresholds
 from perflab.pace import Progress
 
@@ -140,3 +141,17 @@ def test_a_share_not_used_goes_to_those_that_follow():
     assert progress.share_ns("a", 0) == 10
     progress.seconds["a"] = 1
     assert progress.share_ns("b", 4) == 40
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('File "/home/ann/lab/perflab/host.py", line 5', 'File "…/host.py", line 5'),
+        ("cannot open /home/ann/x.txt: no such file", "cannot open …/x.txt: no such file"),
+        ("2 / 3, a/b and ./c/d", "2 / 3, a/b and ./c/d"),
+        ('File "<string>", line 1', 'File "<string>", line 1'),
+    ],
+)
+def test_failures_are_stored_without_folders(text, kept):
+    """A traceback keeps its file names, and loses the folders that tell whose machine it was."""
+    assert without_folders(text) == kept

@@ -46,8 +46,9 @@ class Desk:
 
 def main(requests_fd: int, answers_fd: int) -> None:
     """Serve requests until the pipe closes; stacks go to stderr on SIGUSR1, also from inside C code."""
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    stacks = os.fdopen(os.dup(2), "w")  # a target that is silenced must not silence these
+    faulthandler.enable(stacks)
+    faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     desk = Desk()
     with os.fdopen(requests_fd, "rb") as requests:
@@ -114,6 +115,7 @@ def timed(case: Case) -> Iterator[Sample]:
 def _open(desk: Desk, request: Mapping[str, Any]) -> dict[str, Any]:
     case = Case.from_json(request["case"])
     experiment: Experiment = registry.find("experiment", request["experiment"])
+    sys.path[:0] = [path for path in request["paths"] if path not in sys.path]
     probe: Probe = experiment.probe or timed
     if probe is timed:
         _import_beforehand(case)

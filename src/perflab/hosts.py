@@ -10,15 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from perflab import procfs
 from perflab.clock import monotonic_ns, pause
-from perflab.errors import CaseError, HostDied, HostHung
+from perflab.errors import BadInput, CaseError, HostDied, HostHung
 from perflab.guardian import end_session
 
 LIMIT_S = 30.0
@@ -27,6 +27,15 @@ LIMIT_S = 30.0
 DETAIL_BYTES = 8000
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT", "PYTHON_GIL")
 PINNED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def limit_from_environment() -> float:
+    """Seconds that a host may take for one request; PERFLAB_LIMIT_S changes it. BadInput for what is no number."""
+    text = os.environ.get("PERFLAB_LIMIT_S") or str(LIMIT_S)
+    with suppress(ValueError):
+        if 0 < float(text) < 1e6:
+            return float(text)
+    raise BadInput(f"PERFLAB_LIMIT_S is {text!r}, expected seconds above 0: unset it for {LIMIT_S:g} s")
 
 
 @dataclass(slots=True)
@@ -95,6 +104,21 @@ def leave(place: Shelter) -> None:
         place.guardian.kill()
         place.guardian.wait()
     shutil.rmtree(place.folder, ignore_errors=True)
+
+
+@contextmanager
+def neighbour() -> Iterator[None]:
+    """A process that spins on one core while the body runs: a busy machine, made on purpose."""
+    place = shelter()
+    command, alone = [sys.executable, "-c", "while True: pass"], environment("0", place.folder)
+    process = subprocess.Popen(command, env=alone, stdin=subprocess.DEVNULL, start_new_session=True)
+    place.tell(f"+{process.pid}")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        leave(place)
 
 
 def environment(hash_seed: str, folder: Path) -> dict[str, str]:

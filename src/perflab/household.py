@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Bench:
     on_round: Callable[[str], None] = lambda group: None
     clock: Clock = monotonic_ns
     ledger: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LEDGER_KEYS, 0.0))
+    paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Folders by host name that its cases import from, before all others."""
 
     @contextmanager
     def booked(self, kind: str) -> Iterator[None]:
@@ -87,6 +90,7 @@ def open_case(house: Household, experiment: Experiment, arm: Arm, per_case_count
         count=count,
         per_case_count=per_case_count,
         sample_ns=house.bench.plan.sample_ns,
+        paths=list(house.bench.paths.get(arm.host, ())),
     )
     house.opened[arm.case.id] = arm
     return answer
@@ -141,8 +145,16 @@ def _names(arms: Sequence[Arm]) -> list[str]:
     return list(dict.fromkeys(arm.host for arm in arms))
 
 
+_FOLDERS = re.compile(r"(?<![\w.~])/(?:[^\s/\"',:;()<>]+/)+")
+
+
+def without_folders(text: str) -> str:
+    """The text with only the last part of each absolute path: a stored run tells nobody whose machine it was."""
+    return _FOLDERS.sub("…/", text)
+
+
 def _failure(error: CaseError, what: str = "") -> Failure:
-    return Failure(error.kind, f"{what}{error}", error.detail)
+    return Failure(error.kind, without_folders(f"{what}{error}"), without_folders(error.detail))
 
 
 def _refuse_changed_facts(arm: Arm, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -27,9 +25,11 @@ from perflab.events import (
     RunDone,
     RunStarted,
     VerdictFell,
-    Waiting,
 )
 from perflab.household import Bench
+from perflab.lock import LOCK as LOCK
+from perflab.lock import lock_folder as lock_folder
+from perflab.lock import machine_lock
 from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
 from perflab.pace import Progress
 
@@ -38,8 +38,6 @@ ALWAYS = ("null", "ceiling")
 
 REPORTS = "reports"
 """Where runs are stored unless told otherwise; its ``latest`` is the newest of them."""
-
-LOCK = "perflab-measuring.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
         try:
             if order.lock:
                 stack.enter_context(machine_lock(observe))
-            place = hosts.shelter(order.limit_s or limit_from_environment())
+            place = hosts.shelter(order.limit_s or hosts.limit_from_environment())
             stack.callback(hosts.leave, place)
             return _measure(order, names, folder, journal, Bench(place, PLANS[order.plan]), observe)
         except KeyboardInterrupt:
@@ -249,43 +247,6 @@ def _end_line(bench: Bench, seconds: float, interrupted: bool, earlier: Any) -> 
     spent["wall_s"] = seconds
     total = {name: round(value + earlier.get(name, 0.0), 6) for name, value in spent.items()}
     return {"kind": "end", "interrupted": interrupted, **total}
-
-
-@contextmanager
-def machine_lock(observe: Observe) -> Iterator[None]:
-    """Hold the machine-wide lock: two runs never measure at once; the second says so and waits."""
-    from filelock import FileLock, Timeout
-
-    path = lock_folder() / LOCK
-    lock = FileLock(path, mode=0o666, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        observe(Waiting("another perflab run"))
-        lock.acquire(poll_interval=0.2)
-    except OSError as error:
-        raise BadInput(f"cannot lock {path}: {error.strerror}; remove that file, or measure with --no-lock") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def limit_from_environment() -> float:
-    """Seconds that a host may take for one request; PERFLAB_LIMIT_S changes it. BadInput for what is no number."""
-    text = os.environ.get("PERFLAB_LIMIT_S") or str(hosts.LIMIT_S)
-    with suppress(ValueError):
-        if 0 < float(text) < 1e6:
-            return float(text)
-    raise BadInput(f"PERFLAB_LIMIT_S is {text!r}, expected seconds above 0: unset it for {hosts.LIMIT_S:g} s")
-
-
-def lock_folder() -> Path:
-    """Where the lock is: the same for all users whatever their TMPDIR, unless PERFLAB_LOCK_DIR says otherwise."""
-    chosen_folder = os.environ.get("PERFLAB_LOCK_DIR")
-    if chosen_folder:
-        return Path(chosen_folder)
-    return Path("/tmp") if os.path.isdir("/tmp") else Path(tempfile.gettempdir())
 
 
 @contextmanager

@@ -284,7 +284,7 @@ class Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 64.0),
+    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 66.0),
     "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 165.0),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 1800.0),
 }
@@ -402,6 +402,8 @@ class Experiment:
     weight: float = 1.0
     place: int = 100
     """Where it stands in the order of a run and of the report."""
+    listed: bool = True
+    """False for one that a command of its own carries out, with cases that only it knows."""
 
     def quantity(self, name: str) -> Quantity:
         """The declared quantity of that name; KeyError where there is none."""

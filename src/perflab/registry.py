@@ -22,7 +22,7 @@ from perflab.model import Experiment, Strategy, Workload
 @cache
 def experiments() -> dict[str, Experiment]:
     """Every experiment by name, in the order of a run."""
-    found = _scan("experiments", "EXPERIMENT")
+    found = {name: one for name, one in _scan("experiments", "EXPERIMENT").items() if one.listed}
     return dict(sorted(found.items(), key=lambda item: (item[1].place, item[0])))
 
 

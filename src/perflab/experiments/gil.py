@@ -236,6 +236,6 @@ EXPERIMENT = Experiment(
         "counted here. Under a neighbour's load a split loop suffers more than an unsplit one, so speed-ups are "
         "then too low. On a free-threaded build the sentences about the GIL should come out refuted."
     ),
-    weight=14,
+    weight=15,
     place=10,
 )

@@ -201,6 +201,6 @@ EXPERIMENT = Experiment(
         "more memory the parent uses; a spawned process takes longer the more its main module and its target "
         "import, which is often most of the time in real programs. Memory is not looked at here."
     ),
-    weight=5,
-    place=60,
+    weight=4,
+    place=20,
 )

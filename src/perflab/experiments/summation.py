@@ -274,6 +274,6 @@ EXPERIMENT = Experiment(
         "spawned import it again. The memory of a case is that of its whole host, interpreter included; the plain "
         "loop shares its host with the threads."
     ),
-    weight=22,
-    place=20,
+    weight=24,
+    place=40,
 )
