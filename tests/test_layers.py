@@ -18,7 +18,7 @@ ROOT = Path(perflab.__file__).parent
 ROWS = {
     0: ("perflab", "model"),
     1: ("stats", "units", "clock", "errors", "procfs", "kernels"),
-    2: ("strategies", "workloads", "experiments", "workers", "vectors"),
+    2: ("strategies", "workloads", "experiments", "workers", "vectors", "spins"),
     3: (
         "measure",
         "household",
@@ -31,10 +31,11 @@ ROWS = {
         "environment",
         "events",
         "pace",
+        "lock",
     ),
     4: ("verdict",),
-    5: ("lab", "report", "export"),
-    6: ("cli", "progress", "__main__"),
+    5: ("lab", "duel", "report", "export", "check", "doctor"),
+    6: ("cli", "progress", "selftest", "__main__"),
     7: ("testing",),  # public fakes: no module of the package may lean on them
 }
 ROW = {name: row for row, names in ROWS.items() for name in names}

@@ -65,6 +65,12 @@ def _experiment_names(context: click.Context, parameter: click.Parameter, incomp
     return [name for name in registry.experiments() if name.startswith(incomplete)]
 
 
+def _formats(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from perflab import export
+
+    return [name for name in export.EXPORTERS if name.startswith(incomplete)]
+
+
 @perflab.command("run-all", short_help="Carry out every experiment, write the report.")
 @_measuring
 def run_all(**options: Any) -> int:
@@ -88,6 +94,21 @@ def list_(as_json: bool) -> None:
     from perflab.cli import listing
 
     click.echo(_document(listing.catalogue()) if as_json else listing.as_text(listing.catalogue()))
+
+
+@perflab.command(short_help="What on this machine will disturb a measurement.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@colour.option
+def doctor(as_json: bool) -> None:
+    """Say what on this machine will disturb a measurement, what it does to the numbers, and what to do about it."""
+    from perflab.cli import doctoring
+
+    if as_json:
+        click.echo(_document(doctoring.as_json(doctoring.findings())))
+    else:
+        paper = colour.paper()
+        for part in doctoring.as_text(doctoring.findings()):
+            paper.print(part)
 
 
 @perflab.command(short_help="Show the verdicts and cases of a stored run.")
@@ -124,6 +145,95 @@ def report(run: Path, out: Path | None) -> None:
     except OSError as error:
         raise BadInput(f"cannot write a report to {folder}: {error}; choose another folder with --out") from error
     click.echo(page)
+
+
+@perflab.command(short_help="Judge a stored run against what is expected of it.")
+@RUN
+@click.option(
+    "--expect", type=click.Path(path_type=Path), metavar="FILE", help="TOML file with expectations [pyproject.toml]."
+)
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="RUN", help="An older run: no ratio may be worse.")
+@click.option("--strict", is_flag=True, help="Exit with 4 when something cannot be told.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@colour.option
+def check(run: Path, expect: Path | None, baseline: Path | None, strict: bool, as_json: bool) -> int:
+    """Judge a stored run against expectations and an older run; exit with 1 where it goes against them.
+
+    Expectations stand in [tool.perflab.expect] of the nearest pyproject.toml: for a claim's id its verdict
+    ("confirmed", "not refuted") or bounds on its ratio ({ min = 1.5 }); or for a name of your own a case, its control
+    (patterns of case ids), a quantity and bounds.
+    """
+    from perflab.cli import checking
+
+    return checking.carry_out(run, expect, baseline, strict, as_json)
+
+
+@perflab.command(short_help="Is one function slower than another?")
+@click.argument("base")
+@click.argument("head")
+@click.option("--margin", type=float, default=0.01, show_default=True, help="Smaller differences do not matter.")
+@click.option("--budget", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Give up after so long.")
+@click.option("--base-dir", type=click.Path(path_type=Path), help="Folder that BASE is imported from [this one].")
+@click.option("--head-dir", type=click.Path(path_type=Path), help="Folder that HEAD is imported from [this one].")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the same orders again.")
+@click.option("--strict", is_flag=True, help="Exit with 4 when it cannot be told.")
+@click.option("--no-lock", is_flag=True, help="Do not wait for other perflab runs on this machine.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@colour.option
+def duel(as_json: bool, strict: bool, **options: Any) -> int:
+    """Time HEAD against BASE, functions without arguments named module:function, until it is clear which is slower.
+
+    A second copy of BASE in the same blocks says what noise alone does; a difference counts beyond that and the margin.
+    """
+    from perflab.cli import dueling
+
+    standing = dueling.fought(**options)
+    click.echo(_document(standing.to_json()) if as_json else dueling.as_text(standing))
+    return dueling.status(standing, strict)
+
+
+@perflab.command(short_help="Write a stored run in the format of another tool.")
+@RUN
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    metavar="FORMAT",
+    shell_complete=_formats,
+    help="pyperf, pytest-benchmark, github-action, bmf or csv.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write [stdout].")
+@colour.option
+def export(run: Path, format_: str, out: Path | None) -> None:
+    """Write a stored run for pyperf, pytest-benchmark, github-action-benchmark, Bencher (bmf), or as CSV."""
+    from perflab import export, store
+    from perflab.cli import showing
+
+    export.exporter(format_)  # before a long run is read in vain
+    analysis = showing.analysed(run)
+    text, failed = export.export(analysis, format_), export.failures(analysis)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        export.write(text, out, store.find(run))
+    if failed:
+        click.echo(f"perflab: left out, because they failed: {', '.join(failed)}", err=True)
+
+
+@perflab.command(short_help="Hold the lab against known truths.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--no-lock", is_flag=True, help="Do not wait for other perflab runs on this machine.")
+@colour.option
+def selftest(as_json: bool, no_lock: bool) -> int:
+    """Hold the lab against known truths, for about a minute: false alarms, detections, failures, with intervals."""
+    from perflab.cli import selftesting
+
+    rows = selftesting.examined(say=not as_json, lock=not no_lock)
+    if as_json:
+        click.echo(_document(selftesting.as_json(rows)))
+    else:
+        click.echo(selftesting.conclusion(rows))
+    return selftesting.status(rows)
 
 
 def _measure(
