@@ -684,13 +684,14 @@ def test_a_busy_machine_is_a_warning_with_its_share_and_a_remedy() -> None:
     """Three of ten rounds were disturbed and repeated."""
     text = warnings_of(run_with_rounds(0, 3, 7))
     assert "The machine was busy: 30 %" in text
-    assert "Close what else runs" in text
+    assert "Close what else runs ('perflab doctor' helps to find it)" in text
 
 
 def test_a_constant_neighbour_is_told_apart_from_bursts() -> None:
     """Rounds that stay contaminated were not repeated, and what that does to ratios is said."""
     text = warnings_of(run_with_rounds(4, 0, 6))
     assert "kept this machine busy in 40 %" in text
+    assert "'perflab doctor'" in text
     assert "The machine was busy" not in text
 
 

@@ -36,13 +36,13 @@ def _disturbed(run: Run) -> Iterator[str]:
         yield (
             f"Something else kept this machine busy in {_percent(_contaminated(kept))} of the rounds, too many to run "
             "again: they are flagged and counted. Strategies that need all cores look slower than they are; end the "
-            "neighbour or use an idle machine, and run again."
+            "neighbour ('perflab doctor' helps to find it) or use an idle machine, and run again."
         )
     elif _contaminated(rounds) > BUSY_ABOVE:
         yield (
             f"The machine was busy: {_percent(_contaminated(rounds))} of the rounds were disturbed by other "
-            "programs, and repeated where that was allowed. Close what else runs and "
-            "run again."
+            "programs, and repeated where that was allowed. Close what else runs ('perflab doctor' helps to "
+            "find it) and run again."
         )
 
 
