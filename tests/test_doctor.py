@@ -16,9 +16,10 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-from perflab import cli, doctor, lab, procfs
+from perflab import cli, doctor, procfs
 from perflab.cli import doctoring
 from perflab.doctor import Finding, Level, Passed, Record, gathering, neighbours
+from perflab.lock import LOCK
 from perflab.procfs import Ticks
 from perflab.testing import FakeClock
 
@@ -331,7 +332,7 @@ def test_the_clock_is_measured_by_its_own_readings() -> None:
 
 def test_the_lock_is_seen_and_never_made(tmp_path: Path) -> None:
     """Free where there is no file or nobody holds it, held while somebody does; asking leaves it free."""
-    path = tmp_path / lab.LOCK
+    path = tmp_path / LOCK
     assert gathering.is_held(path) is False
     assert not path.exists()
     with FileLock(path):
@@ -339,7 +340,7 @@ def test_the_lock_is_seen_and_never_made(tmp_path: Path) -> None:
     assert gathering.is_held(path) is False
     with FileLock(path, timeout=0):
         pass
-    assert gathering.is_held(tmp_path / lab.LOCK / "beyond") is None
+    assert gathering.is_held(tmp_path / LOCK / "beyond") is None
 
 
 def test_small_texts_of_the_kernel() -> None:
@@ -372,7 +373,7 @@ def test_gathering_watches_and_tells_nothing_personal(monkeypatch: pytest.Monkey
     """The real machine gives one finding of each kind, as JSON; neither host nor folders nor interpreter are in it."""
     waited: list[float] = []
     monkeypatch.setattr(gathering, "pause", waited.append)
-    record = doctor.gather(tmp_path / lab.LOCK)
+    record = doctor.gather(tmp_path / LOCK)
     assert waited == [gathering.WATCHED_S]
     assert record.lock_held is False
     assert record.passed.wall_ns > 0

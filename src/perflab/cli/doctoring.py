@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from perflab import doctor, lab
+from perflab import doctor, lock
 from perflab.doctor import Finding, Level
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SIGNS = {Level.WARNING: ("✘", "red"), Level.NOTE: ("!", "yellow"), Level.FINE:
 
 def findings() -> tuple[Finding, ...]:
     """What is found on this machine now; takes about half a second."""
-    return doctor.examine(doctor.gather(lab.lock_folder() / lab.LOCK))
+    return doctor.examine(doctor.gather(lock.lock_folder() / lock.LOCK))
 
 
 def as_json(found: Sequence[Finding]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ RANDOM = 2
 """What the kernel calls a layout randomised in full: stack, mappings and heap."""
 
 WARN_FREE_BYTES = 512 * 2**20
-"""A block is refused that needs half of what is free: the full plan's largest asks for 165 MiB, beside its processes."""
+"""A block is refused that needs half of what is free: the full plan's largest asks for 165 MiB, beside processes."""
 
 NOTE_FREE_BYTES = 2 * 2**30
 """Room for those inputs, an interpreter with numpy (some 50 MiB) for each of a dozen workers, and the page cache."""
