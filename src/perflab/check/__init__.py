@@ -18,6 +18,10 @@ Up to 18 blocks the interval demands so many blocks on one side (all of 6, 11 of
 from it. Beyond that fewer suffice (32 of 48), and the halves are what keeps the others from being outvoted where they
 come together.
 
+In twenty quick runs of the same code, half of them beside a neighbour, none of 460 verdicts went against an earlier
+run. With the threads of the compiled loop slowed to the serial time, 'nogil-threads-scale' went against its expectation
+in all ten quiet runs, and was unresolved in the ten disturbed ones.
+
 Against a baseline the rule is the same, with the older run's ratio widened by a margin in place of the bound; see
 :mod:`perflab.check.baseline`. Only ratios, shares and counts are compared, never absolute times.
 """

@@ -3,13 +3,17 @@
 A claim's deciding ratio gets worse when it moves towards what would refute the claim (or confirm it, where it is
 expected to be refuted); a case's ratio to its control when the case takes more of its experiment's first quantity.
 It counts as worse where the two intervals do not overlap, *and* the change exceeds the margin used, *and* it does so
-in the even, the odd, the earlier and the later blocks of the newer run alone; where only that last does not hold, it
-is unresolved.
+between every half (even, odd, earlier, later) of one run and every half of the other; where only that last does not
+hold, or a neighbour stayed through either run and cores are needed, it is unresolved.
 
 The margin used is the declared 3 %, or what two copies of the same code differ by in either run if that is more; and
 on top of it what is known to differ. Sizes are calibrated anew in each run, and a fixed cost weighs as much less as
 the work beside it is larger. What the machine could give (its ceiling) may differ too, for cases that have more
 workers than their control. The two controls of the machine themselves (null and ceiling) are not compared.
+
+Tried on 21 quick runs of the same code, ten of them beside a neighbour: of 420 ordered pairs, 9426 ratios in all, two
+pairs alarmed, both over a split sum of less than a millisecond, which for one whole run was three times as fast as in
+all others. What is that short is better left out of a gate, or measured longer.
 """
 
 from __future__ import annotations
