@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
@@ -228,6 +229,9 @@ def test_the_numbers_stand_in_what_was_found() -> None:
     assert found("memory", free_bytes=GIB // 2).found.startswith("512 MiB")
     assert found("clock", clock_cost_ns=1500.0).found.startswith("a reading costs 1.50 µs")
     assert found("throttling", throttled_us=2500).found.startswith("2.50 ms so far")
+    assert found("throttling", **passed(throttled_us=2500)).found == "2.50 ms while it was watched"
+    assert "numpy" in found("huge-pages").effect
+    assert "numpy" not in found("huge-pages", huge_pages="never").effect
     assert "cgroup quota 2.5" in found("cores", cores={**COUNTS, "cgroup_quota": 2.5, "effective": 2}).found
     assert "none" not in found("cores").found.lower()
 
@@ -285,6 +289,7 @@ def test_counters_that_are_missing_or_run_back_invent_nothing() -> None:
     before, after = at(0, 100, 9, 0, {}, swapped_pages=7), at(10, 130, 4, 50, {}, swapped_pages=3)
     told = gathering.between(before, after, {})
     assert (told.steal_ns, told.foreign_ns, told.throttled_us, told.swapped_pages) == (0, 0, None, 0)
+    assert gathering.between(before, replace(after, swapped_pages=None), {}).swapped_pages is None
     silent = gathering.between(replace(before, ticks=None), after, {})
     assert (silent.steal_ns, silent.foreign_ns) == (None, None)
 
@@ -320,7 +325,7 @@ def test_only_processes_that_used_time_are_named(tmp_path: Path, monkeypatch: py
 def test_the_clock_is_measured_by_its_own_readings() -> None:
     """Cost is the mean between readings, the step the least that was seen; a clock that stands still has none."""
     clock = FakeClock()
-    script = iter([0, 0, 30, 30, 50, 100])
+    script = iter([70, 70, 100, 100, 120, 170])
 
     def reading() -> int:
         clock.advance(next(script) - clock.now_ns)
@@ -328,6 +333,31 @@ def test_the_clock_is_measured_by_its_own_readings() -> None:
 
     assert gathering.step_and_cost(reading, 6) == (20, 20.0)
     assert gathering.step_and_cost(FakeClock(), 5) == (None, 0.0)
+
+
+def test_the_least_disturbed_sitting_of_the_clock_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least step and least cost of all sittings; a clock that was never seen to move is believed what it says."""
+    sittings = [(None, 90.0), (40, 60.0), (30, 80.0), *[(50, 70.0)] * gathering.SITTINGS]
+    drawn = iter(sittings)
+    driver = tmp_path / "cpu0" / "cpufreq"
+    driver.mkdir(parents=True)
+    (driver / "scaling_driver").write_text("amd-pstate-epp\n")
+    (driver / "scaling_governor").write_text("powersave\n")
+    monkeypatch.setattr(gathering, "_CPUS", tmp_path)
+    monkeypatch.setattr(gathering, "step_and_cost", lambda: next(drawn))
+    monkeypatch.setattr(gathering, "pause", lambda seconds: None)
+    record = doctor.gather()
+    assert (record.clock_step_ns, record.clock_cost_ns) == (30, 60.0)
+    assert (record.scaling_driver, record.governors) == ("amd-pstate-epp", {"powersave"})
+    monkeypatch.setattr(gathering, "step_and_cost", lambda: (None, 60.0))
+    assert doctor.gather().clock_step_ns == round(time.get_clock_info("monotonic").resolution * 1e9)
+
+
+def test_processes_that_tell_no_time_and_our_own_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of others is by pid, without those that have just ended."""
+    monkeypatch.setattr(gathering, "_pids", lambda: [os.getpid(), 2, 3])
+    monkeypatch.setattr(procfs, "process_cpu_ns", lambda pid: {2: 7}.get(pid, None if pid == 3 else 99))
+    assert gathering.reading().cpu_ns == {2: 7}
 
 
 def test_the_lock_is_seen_and_never_made(tmp_path: Path) -> None:
