@@ -27,8 +27,6 @@ from perflab.events import (
     VerdictFell,
 )
 from perflab.household import Bench
-from perflab.lock import LOCK as LOCK
-from perflab.lock import lock_folder as lock_folder
 from perflab.lock import machine_lock
 from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
 from perflab.pace import Progress
