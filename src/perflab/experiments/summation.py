@@ -27,6 +27,7 @@ SAMPLES = 2
 """The plain loop takes two samples, so that its halves take one."""
 
 TENFOLD, TWICE = 10.0, 2.0
+"""TWICE was ten until trial runs: values of 3 to 12 move with load, and ten flipped (reports/stability.md)."""
 PARALLEL = 1.2
 CEILING = 1.3
 ELEMENT_BYTES = 8
