@@ -123,7 +123,7 @@ def _open(desk: Desk, request: Mapping[str, Any]) -> dict[str, Any]:
     generator = probe(case)
     sample = next(generator)
     try:
-        sample(1)
+        first = dict(sample(1))
         cold_ns = monotonic_ns() - started
     except BaseException:
         generator.close()  # type: ignore[attr-defined]
@@ -132,7 +132,8 @@ def _open(desk: Desk, request: Mapping[str, Any]) -> dict[str, Any]:
     desk.opened[case.id] = opened
     if request["per_case_count"] and not request["count"]:
         opened.count = calibrate(sample, request["sample_ns"])
-    return {"once": {"cold_ns": cold_ns}, "count": opened.count, "spent_ns": monotonic_ns() - started}
+    once = {**(first if request["single"] else {}), "cold_ns": cold_ns}
+    return {"once": once, "count": opened.count, "spent_ns": monotonic_ns() - started}
 
 
 def _import_beforehand(case: Case) -> None:

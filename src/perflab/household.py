@@ -11,7 +11,7 @@ from typing import Any
 from perflab import hosts, procfs
 from perflab.clock import Clock, monotonic_ns
 from perflab.errors import CaseError
-from perflab.model import Arm, Experiment, Failure, Observation, Plan
+from perflab.model import Arm, Experiment, Failure, Group, Observation, Plan
 
 LEDGER_KEYS = ("samples", "host_start", "evidence", "idle")
 
@@ -79,7 +79,7 @@ def start_missing(house: Household, arms: Sequence[Arm]) -> None:
                 raise ArmFailed(arm, _failure(error, "its host did not start: ")) from None
 
 
-def open_case(house: Household, experiment: Experiment, arm: Arm, per_case_count: bool, count: int) -> dict[str, Any]:
+def open_case(house: Household, experiment: Experiment, arm: Arm, group: Group, count: int) -> dict[str, Any]:
     """Open a case in its host: set up, first correct result, and, for a count of 0, calibration."""
     answer = ask(
         house,
@@ -88,7 +88,8 @@ def open_case(house: Household, experiment: Experiment, arm: Arm, per_case_count
         experiment=experiment.name,
         case=arm.case.to_json(),
         count=count,
-        per_case_count=per_case_count,
+        per_case_count=group.per_case_count,
+        single=group.single,
         sample_ns=house.bench.plan.sample_ns,
         paths=list(house.bench.paths.get(arm.host, ())),
     )

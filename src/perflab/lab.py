@@ -63,6 +63,15 @@ class Outcome:
     interrupted: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Step:
+    """An experiment's next look, and the seconds that it would take."""
+
+    cost_s: float
+    name: str
+    look: int
+
+
 def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
     """Carry out an order; what is measured is on disk block by block, and an interruption ends it in order.
 
@@ -127,21 +136,21 @@ def _measure(
     order: Order, names: tuple[str, ...], folder: Path, journal: store.Journal, bench: Bench, observe: Observe
 ) -> Outcome:
     begun = bench.clock()
-    budget_s = order.budget_s or bench.plan.budget_s
     run = _resumed(order, folder) if order.resume else _begun(order, names, bench)
+    weights = {name: registry.find("experiment", name).weight for name in run.experiments}
+    budget_s = order.budget_s or bench.plan.scale * sum(weights.values())
     if journal.empty:
         journal.append(store.header(run))
     if folder.resolve().parent == Path(REPORTS).resolve():
         store.point_latest(folder)
     observe(RunStarted(folder, run.experiments, run.settings.plan, budget_s))
-    weights = {name: registry.find("experiment", name).weight for name in run.experiments}
     progress = Progress(weights, begun + int(budget_s * 1e9))
     interrupted = False
     try:
-        for position, name in enumerate(run.experiments, 1):
-            experiment: Experiment = registry.find("experiment", name)
-            observe(ExperimentStarted(name, experiment.question, position, len(run.experiments)))
-            run = _one_experiment(experiment, run, journal, bench, progress, observe)
+        for name in run.experiments:
+            run = _one_experiment(name, run, journal, bench, progress, observe, bench.plan.looks[-1])
+        while step := _next_step(run, bench, progress):
+            run = _one_experiment(step.name, run, journal, bench, progress, observe, step.look)
     except KeyboardInterrupt:
         interrupted = True
         run = store.load(folder)
@@ -152,28 +161,45 @@ def _measure(
     return Outcome(folder, failed, interrupted)
 
 
+def _next_step(run: Run, bench: Bench, progress: Progress) -> Step | None:
+    """Where the time that is left over should go: the cheapest next look of an experiment with open claims."""
+    steps = []
+    for name in sorted(progress.still_open):
+        own = run.blocks_of(name)
+        looks = [look for look in bench.plan.looks if look > len(own)]
+        if own and looks:
+            cost_s = (looks[0] - len(own)) * sum(own[-1].ledger.values())
+            steps.append(Step(cost_s, name, looks[0]))
+    step = min(steps, default=None)
+    return step if step and bench.clock() + step.cost_s * 1e9 <= progress.deadline_ns else None
+
+
 def _one_experiment(
-    experiment: Experiment, run: Run, journal: store.Journal, bench: Bench, progress: Progress, observe: Observe
+    name: str, run: Run, journal: store.Journal, bench: Bench, progress: Progress, observe: Observe, until: int
 ) -> Run:
+    """Measure an experiment up to ``until`` blocks, the end of its claims, or that of its share of the time."""
+    experiment: Experiment = registry.find("experiment", name)
+    observe(ExperimentStarted(name, experiment.question, run.experiments.index(name) + 1, len(run.experiments)))
     design = experiment.design(run.settings)
-    begun, done = bench.clock(), run.blocks_of(experiment.name)
+    begun, done = bench.clock(), run.blocks_of(name)
     null = verdict.null_estimates(run)
     told = len(done)
-
-    def needed(blocks: Sequence[BlockRecord]) -> frozenset[str]:
-        return verdict.undecided(run.settings, experiment.name, tuple(blocks), null)
+    earlier = {(one.claim.id, one.verdict) for one in verdict.judge(run, name)} if name in progress.seconds else set()
 
     def left_s(block: int) -> float:
         elapsed = (bench.clock() - begun) / 1e9
         looks = [look for look in bench.plan.looks if look > block]
-        return progress.left_s(experiment.name, elapsed, block - told, (looks or [block])[0] - told, bench.clock())
+        return progress.left_s(name, elapsed, block - told, (looks or [block])[0] - told, bench.clock())
+
+    def needed(blocks: Sequence[BlockRecord]) -> frozenset[str]:
+        return verdict.undecided(run.settings, name, tuple(blocks), null)
 
     def on_round(group: str) -> None:
-        block = len(run.blocks_of(experiment.name))
-        observe(RoundDone(experiment.name, block, bench.plan.looks[-1], group, left_s(block)))
+        block = len(run.blocks_of(name))
+        observe(RoundDone(name, block, bench.plan.looks[-1], group, left_s(block)))
 
     bench.on_round = on_round
-    deadline = progress.share_ns(experiment.name, bench.clock())
+    deadline = progress.share_ns(name, bench.clock())
     failures = set(measure.known_from(done).failures)
     for record in measure.blocks(bench, experiment, design, run.seed, done, needed, deadline, progress.deadline_ns):
         journal.append(store.block_line(record))
@@ -181,15 +207,19 @@ def _one_experiment(
         for case_id, failure in measure.known_from([record]).failures.items():
             if case_id not in failures:
                 failures.add(case_id)
-                observe(CaseFailed(experiment.name, case_id, failure))
+                observe(CaseFailed(name, case_id, failure))
         block = record.block + 1
         planned = next((look for look in bench.plan.looks if look >= block), block)
-        observe(BlockDone(experiment.name, block, planned, left_s(block)))
+        observe(BlockDone(name, block, planned, left_s(block)))
+        if block >= until:
+            break
     seconds = (bench.clock() - begun) / 1e9
-    progress.seconds[experiment.name] = seconds
-    for judgement in verdict.judge(run, experiment.name):
-        observe(VerdictFell(judgement))
-    observe(ExperimentDone(experiment.name, seconds, len(run.blocks_of(experiment.name))))
+    worth_more = bool(needed(run.blocks_of(name))) and len(run.blocks_of(name)) > told
+    progress.finish(name, seconds, worth_more)
+    for judgement in verdict.judge(run, name):
+        if (judgement.claim.id, judgement.verdict) not in earlier:
+            observe(VerdictFell(judgement))
+    observe(ExperimentDone(name, seconds, len(run.blocks_of(name))))
     return run
 
 

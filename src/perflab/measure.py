@@ -158,11 +158,11 @@ def _try_group(
     for arm in rng.sample(group.arms, len(group.arms)):
         if arm.case.id not in house.opened:
             count = known.counts.get(arm.case.id, 0) if group.per_case_count else 1
-            answer = open_case(house, experiment, arm, group.per_case_count, count)
+            answer = open_case(house, experiment, arm, group, count)
             once[arm.case.id], counts[arm.case.id] = dict(answer["once"]), answer["count"]
     for case_id, found in pss_of(house, group.arms).items():
         once.setdefault(case_id, {})["pss_bytes"] = found
-    rounds = _all_rounds(house, group, rng)
+    rounds = [] if group.single else _all_rounds(house, group, rng)
     leaving = {arm.host for arm in group.arms} - later
     facts = dict(house.hosts[group.arms[0].host].facts)
     for case_id, closed in close_cases(house, leaving).items():

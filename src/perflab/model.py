@@ -151,12 +151,19 @@ class Arm:
 
     Arms of one group with equal ``host`` share one host process; a case that starts worker processes
     has a host of its own (give it its case id). ``memory_bytes`` is what it needs beyond an interpreter.
+    ``cores`` is how many it can keep busy at once, where that is not its number of workers (a server besides them).
     """
 
     case: Case
     control: Case | None = None
     host: str = "shared"
     memory_bytes: int = 0
+    cores: int = 0
+
+    @property
+    def demand(self) -> int:
+        """How many cores it can keep busy at once, at least one."""
+        return max(1, self.cores or self.case.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,9 @@ class Group:
     per_case_count: bool = False
     rounds: int = 0
     """The least number of rounds in a block; 0 leaves it to the plan."""
+    single: bool = False
+    """Observe each case once a block, when it is opened, and in no rounds: for outcomes, and for what is costly to see.
+    Such a group may have any number of cases, and its ratios are those of the two observations of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,20 +283,20 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: declared looks (in blocks), rounds, sample length, seconds."""
+    """How much is measured: declared looks (in blocks), rounds, sample length, seconds for each unit of weight."""
 
     name: str
     looks: tuple[int, ...]
     rounds: int
     sample_ns: int
-    budget_s: float
+    scale: float
     thresholds: Thresholds = Thresholds()
 
 
 PLANS: Mapping[str, Plan] = {
-    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 66.0),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 165.0),
-    "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 1800.0),
+    "quick": Plan("quick", (6, 8, 12), 4, 12_000_000, 1.0),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.5),
+    "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 27.0),
 }
 
 
@@ -386,7 +396,7 @@ class Experiment:
 
     ``design`` maps settings to groups, claims and figures. ``probe`` observes a case in a host; without one,
     a case is a timed call of its workload under its strategy. ``calibrates`` names the "workload/implementation"
-    pairs whose speed the design needs. ``weight`` is the share of the run's budget, relative to the others.
+    pairs whose speed the design needs. ``weight`` is its seconds in the quick plan; a plan's scale multiplies it.
     """
 
     name: str

@@ -12,20 +12,34 @@ class Progress:
     weights: dict[str, float]
     deadline_ns: int
     seconds: dict[str, float] = field(default_factory=dict)
+    still_open: set[str] = field(default_factory=set)
+    """Experiments that were measured and have claims which more blocks might decide."""
+
+    def finish(self, name: str, seconds: float, still_open: bool) -> None:
+        """Note the seconds of a visit to an experiment, and whether another would be worth while."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.still_open.discard(name)
+        if still_open:
+            self.still_open.add(name)
 
     def share_ns(self, name: str, now_ns: int) -> int:
         """The instant by which ``name`` has used its share of the time left, by weight among those not yet done."""
+        if name in self.seconds:
+            return self.deadline_ns
         waiting = sum(weight for other, weight in self.weights.items() if other not in self.seconds)
         return now_ns + int(max(0, self.deadline_ns - now_ns) * self.weights[name] / waiting)
 
     def left_s(self, name: str, elapsed_s: float, done: int, planned: int, now_ns: int) -> float:
-        """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far."""
+        """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far.
+
+        All of the budget's, once a claim was left open: what is left over goes to those.
+        """
         current = elapsed_s / done * max(planned, done) if done else None
         seen = sum(self.seconds.values()) + (current or 0)
         weight = sum(self.weights[one] for one in self.seconds) + (self.weights[name] if current else 0)
         ahead = [one for one in self.weights if one not in self.seconds and (one != name or not current)]
         budget_left = max(0.0, (self.deadline_ns - now_ns) / 1e9)
-        if not weight:
+        if not weight or self.still_open:
             return budget_left
         left = sum(self.weights[one] for one in ahead) * seen / weight + ((current or elapsed_s) - elapsed_s)
         return min(left, budget_left)

@@ -38,7 +38,7 @@ class Board:
     blocks_done: int = 0
     most_blocks: int = 0
     seconds_left: float | None = None
-    verdicts: dict[str, list[Judgement]] = field(default_factory=dict)
+    verdicts: dict[str, dict[str, Judgement]] = field(default_factory=dict)
     failures: list[events.CaseFailed] = field(default_factory=list)
 
     def note(self, event: events.Event, now_ns: int) -> None:
@@ -57,7 +57,8 @@ class Board:
             case events.BlockDone():
                 self.blocks_done, self.seconds_left = event.block, event.seconds_left
             case events.VerdictFell():
-                self.verdicts.setdefault(event.judgement.experiment, []).append(event.judgement)
+                found = event.judgement
+                self.verdicts.setdefault(found.experiment, {})[found.claim.id] = found
             case events.CaseFailed():
                 self.failures.append(event)
 
@@ -106,7 +107,7 @@ def started_line(event: events.RunStarted) -> str:
 
 def done_line(board: Board, event: events.ExperimentDone) -> str:
     """One finished experiment with its verdicts."""
-    fallen = ", ".join(f"{one.claim.id} {word(one.verdict)}" for one in board.verdicts.get(event.name, []))
+    fallen = ", ".join(f"{one.claim.id} {word(one.verdict)}" for one in board.verdicts.get(event.name, {}).values())
     head = f"[{board.position}/{board.total}] {event.name}"
     return f"{head}: {plural(event.blocks, 'block')} in {duration(event.seconds)}: {fallen or 'no claims'}"
 

@@ -27,7 +27,7 @@ from perflab.model import (
     Settings,
 )
 
-TENFOLD, THRICE = 10.0, 3.0
+TENFOLD = 10.0
 CELL_BYTES = 8
 
 QUANTITIES = (
@@ -77,8 +77,8 @@ def _spawn_against_fork(processes: tuple[Case, ...]) -> Claim:
     both = {"fork", "spawn"} <= by_method.keys()
     return Claim(
         "startup-spawn-fork",
-        "Spawning a process takes more than three times as long as forking one",
-        (_dearer(by_method["spawn"], by_method["fork"], "spawn", THRICE),) if both else (),
+        "Spawning a process takes more than ten times as long as forking one",
+        (_dearer(by_method["spawn"], by_method["fork"], "spawn", TENFOLD),) if both else (),
         conditions="from start() to the return of join(), an empty child, a small parent",
         not_applicable="" if both else f"it needs fork and spawn, and there is only {', '.join(by_method)}",
     )

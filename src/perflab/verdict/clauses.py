@@ -58,7 +58,7 @@ def void_kind(evidence: Evidence, clause: Clause) -> str:
 
 
 def against_wider(evidence: Evidence, result: ClauseResult) -> bool:
-    """Whether a decided clause says that of two cases the one with more workers takes the longer.
+    """Whether a decided clause says that of two cases the one that can use more cores takes the longer.
 
     Only of times: a neighbour slows, and takes none of the bytes or counts that a case is asked for.
     """
@@ -67,7 +67,7 @@ def against_wider(evidence: Evidence, result: ClauseResult) -> bool:
         return False
     if not quantity_of(evidence, clause).observed.endswith("_ns"):
         return False
-    wider = max(1, clause.case.workers) - max(1, clause.control.workers)
+    wider = evidence.demand(clause.case) - evidence.demand(clause.control)
     above = (clause.relation is Relation.ABOVE) is result.holds
     case_is_slow = above is not quantity_of(evidence, clause).inverse
     return (wider > 0 and case_is_slow) or (wider < 0 and not case_is_slow)

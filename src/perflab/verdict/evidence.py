@@ -38,6 +38,11 @@ class Evidence:
         """Whether the two share one host in every group where they meet: such twins differ less."""
         return host_kind(self.design, case, control)
 
+    def demand(self, case: Case) -> int:
+        """How many cores the case can keep busy at once."""
+        arms = (arm for group in self.design.groups for arm in group.arms if arm.case == case)
+        return max((arm.demand for arm in arms), default=max(1, case.workers))
+
 
 def gather(
     experiment: Experiment, settings: Settings, blocks: Iterable[BlockRecord], null: Mapping[str, Estimate]
