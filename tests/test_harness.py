@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,23 @@ def test_a_case_that_failed_is_not_tried_again(plugin, place):
     records = list(measure.blocks(bench, experiment, design, 1, [], needed, deadline, deadline))
     assert len(records) == 2
     assert not records[1].groups[0].failures
+
+
+def test_a_single_observation_is_made_once_a_block(plugin, place):
+    """A group without rounds stores what each case showed when it was opened, next to its costs."""
+    experiment = registry.find("experiment", "scripted")
+    design = experiment.design(Settings())
+    (group,) = design.groups
+    design = replace(design, groups=(replace(group, arms=group.arms[:2], single=True),))
+    everything = frozenset(case.id for case in design.cases)
+    record = measure.one_block(Bench(place, PLAN), experiment, design, 0, 1, measure.known_from([]), everything)
+    (found,) = record.groups
+    assert found.rounds == ()
+    assert {case: seen["cost"] for case, seen in found.once.items()} == {
+        "scripted/does=steady": 1.0,
+        "scripted/does=slow": 2.0,
+    }
+    assert all({"cost", "cold_ns", "teardown_ns"} <= set(seen) for seen in found.once.values())
 
 
 def test_nothing_is_left_of_a_block_that_litters(plugin, place):

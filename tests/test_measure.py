@@ -6,13 +6,14 @@ import random
 
 import pytest
 
-from perflab import measure, rounds
+from perflab import lab, measure, rounds
 from perflab.clock import FakeClock
 from perflab.guardian import remember
 from perflab.host import calibrate
-from perflab.household import without_folders
-from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Thresholds
+from perflab.household import Bench, without_folders
+from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Plan, Thresholds
 from perflab.pace import Progress
+from perflab.testing import scripted_run
 
 CONTROL, CASE, OTHER = Case(strategy="control"), Case(strategy="case"), Case(strategy="other")
 ARMS = (Arm(CONTROL), Arm(CASE, CONTROL), Arm(OTHER, CASE))
@@ -141,6 +142,49 @@ def test_a_share_not_used_goes_to_those_that_follow():
     assert progress.share_ns("a", 0) == 10
     progress.seconds["a"] = 1
     assert progress.share_ns("b", 4) == 40
+
+
+def test_time_left_over_is_shown_as_time_left():
+    """Once a claim was left open, the run goes on to the end of its budget."""
+    progress = Progress({"a": 1, "b": 1}, deadline_ns=100 * 10**9)
+    progress.finish("a", 4, still_open=True)
+    assert progress.left_s("b", elapsed_s=2, done=2, planned=2, now_ns=6 * 10**9) == 94
+    progress.finish("a", 3, still_open=False)
+    assert progress.seconds == {"a": 7}
+    assert progress.left_s("b", elapsed_s=2, done=2, planned=2, now_ns=9 * 10**9) == 0
+
+
+def test_an_experiment_visited_again_may_use_all_that_is_left():
+    """Its share was for the first visit."""
+    progress = Progress({"a": 1, "b": 3}, deadline_ns=40)
+    progress.finish("a", 1, still_open=True)
+    assert progress.share_ns("a", 30) == 40
+
+
+def _run_with(blocks):
+    records = [BlockRecord(name, n, 1, (), {"samples": cost}) for name, cost, many in blocks for n in range(many)]
+    return scripted_run(records)
+
+
+@pytest.mark.parametrize(
+    ("still_open", "now_s", "expected"),
+    [
+        (set(), 0, None),
+        ({"dear", "cheap"}, 0, (2.0, "cheap", 8)),
+        ({"dear"}, 0, (20.0, "dear", 8)),
+        ({"dear"}, 90, None),
+        ({"done"}, 0, None),
+    ],
+)
+def test_what_is_left_over_goes_to_the_cheapest_open_look_that_fits(still_open, now_s, expected):
+    """Of the experiments with open claims the one whose next look costs least; none when it would end too late."""
+    clock = FakeClock()
+    clock.advance(now_s * 10**9)
+    bench = Bench(None, Plan("quick", (6, 8, 12), 4, 1, 1.0), clock=clock)
+    run = _run_with([("dear", 10.0, 6), ("cheap", 1.0, 6), ("done", 0.1, 12)])
+    progress = Progress({"dear": 1, "cheap": 1, "done": 1}, deadline_ns=100 * 10**9, still_open=still_open)
+    step = lab._next_step(run, bench, progress)
+    assert (step and (step.cost_s, step.name, step.look)) == expected
 
 
 @pytest.mark.parametrize(

@@ -169,20 +169,38 @@ def test_a_full_disk_leaves_a_whole_journal(tmp_path, monkeypatch):
     assert 0 < len(store.load(tmp_path).blocks) < 100
 
 
-def test_an_interrupted_line_does_not_spoil_the_next(tmp_path, monkeypatch):
-    """Ctrl-C between writing and flushing a long line leaves nothing behind a shorter one that follows."""
+def _interrupted(*arguments):
+    raise KeyboardInterrupt
 
-    def interrupted(fd):
+
+def test_an_interrupted_line_does_not_spoil_the_next(tmp_path, monkeypatch):
+    """Ctrl-C in the middle of a long line leaves nothing behind a shorter one that follows."""
+    real = os.pwrite
+
+    def half(fd, data, offset):
+        real(fd, data[: len(data) // 2], offset)
         raise KeyboardInterrupt
 
     with store.journal(tmp_path) as journal:
         journal.append(store.header(RUN))
         with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", interrupted)
+            patched.setattr(os, "pwrite", half)
             with pytest.raises(KeyboardInterrupt):
                 journal.append(store.block_line(BLOCK))
         journal.append(END)
     assert store.load(tmp_path) == replace(RUN, ended=END)
+
+
+def test_a_whole_line_outlives_an_interrupt(tmp_path, monkeypatch):
+    """Ctrl-C while a line that is already whole is flushed to disk does not cost the block in it."""
+    with store.journal(tmp_path) as journal:
+        journal.append(store.header(RUN))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", _interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.append(store.block_line(BLOCK))
+        journal.append(END)
+    assert store.load(tmp_path) == replace(RUN, blocks=(BLOCK,), ended=END)
 
 
 def test_an_unwritable_folder_is_bad_input(tmp_path):

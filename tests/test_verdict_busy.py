@@ -52,3 +52,16 @@ def test_a_ceiling_in_the_same_blocks_lifts_the_doubt():
     """A precondition that holds shows that the cores were there."""
     precondition = Clause(TWO, "speedup", Estimand.RATIO, Relation.ABOVE, 0.9, ONE, Role.PRECONDITION)
     assert verdict_of((FASTER, precondition), 100, 4)[0] is Verdict.REFUTED
+
+
+@pytest.mark.parametrize(("server", "expected"), [(0, Verdict.CONFIRMED), (3, Verdict.UNRESOLVED)])
+def test_a_server_beside_the_workers_counts_as_a_demand_for_cores(server, expected):
+    """With as many workers on both sides, the one that also needs a server is the one that a neighbour slows."""
+    ours, theirs = Case(strategy="rawarray", workers=2), Case(strategy="manager", workers=2)
+    arms = (Arm(ours, theirs), Arm(theirs, cores=server))
+    faster = Clause(ours, "speedup", Estimand.RATIO, Relation.ABOVE, 10, theirs)
+    experiment = scripted_experiment("e", arms, [Claim("c", "ten times as fast", (faster,))])
+    rounds = [scripted_round({ours: 100, theirs: 1200}, contaminated=True) for _ in range(4)]
+    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
+    (judgement,) = judge(run, "e", {"e": experiment})
+    assert judgement.verdict is expected

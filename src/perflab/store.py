@@ -90,20 +90,22 @@ class Journal:
         journal holds whole lines only.
         """
         line = (json.dumps(fields, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        before = self._length
         try:
-            os.ftruncate(self._fd, self._length)
+            os.ftruncate(self._fd, before)
             written = 0
             while written < len(line):
-                written += os.pwrite(self._fd, line[written:], self._length + written)
+                written += os.pwrite(self._fd, line[written:], before + written)
+            self._length += len(line)  # the line is whole: Ctrl-C during what follows must not cost it
             os.fsync(self._fd)
         except OSError as error:
+            self._length = before
             with suppress(OSError):
-                os.ftruncate(self._fd, self._length)
+                os.ftruncate(self._fd, before)
             raise BadInput(
                 f"cannot write {self.path}: {error.strerror}; what was measured before is stored: "
                 f"free some space and continue with --resume --out {self.path.parent}"
             ) from None
-        self._length += len(line)
 
 
 def _whole_length(path: Path) -> int:
