@@ -235,6 +235,14 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A labelled line through given points (x, value) of a ``lines`` figure: a law to hold measurements against."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A figure declared as data.
 
@@ -253,6 +261,29 @@ class Figure:
     references: tuple[Reference, ...] = ()
     claims: tuple[str, ...] = ()
     """Ids of the claims whose verdicts stand under the title."""
+    curves: tuple[Curve, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One kind of work: the ways of running it, each by its name and a case, and the claim that speaks of it."""
+
+    work: str
+    ways: tuple[tuple[str, Case], ...]
+    claim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A map of which way suits which work, for the head of a report.
+
+    The ways of each choice are compared with the best of them by ``quantity``; ``beside`` are shown likewise.
+    """
+
+    title: str
+    choices: tuple[Choice, ...]
+    quantity: str
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +293,7 @@ class Design:
     groups: tuple[Group, ...]
     claims: tuple[Claim, ...] = ()
     figures: tuple[Figure, ...] = ()
+    guides: tuple[Guide, ...] = ()
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from perflab import registry
-from perflab.model import Case, Estimand, Estimate, Figure, Mark, Quantity, Reference, Verdict
+from perflab.model import Case, Curve, Estimand, Estimate, Figure, Mark, Quantity, Reference, Verdict
 from perflab.report import figures, layout, palette, plots
 from perflab.report.content import Drawing
 
@@ -193,3 +193,37 @@ def test_a_reference_may_stand_at_a_multiple_of_a_mark() -> None:
     figure = Figure("f", "t", "strip", "access_ns", Estimand.LEVEL, (Mark(case, "value"),), references=lines)
     drawing = Drawing("f", figure, Quantity("access_ns", "ns", "one access"), (Estimate(2.5, 2.0, 3.0),), ())
     assert [(line.value, line.label) for line in layout.references(drawing)] == [(250.0, "two orders")]
+
+
+def with_a_law(points: tuple[tuple[float, float], ...]) -> Drawing:
+    """Four curves and a declared one."""
+    one = drawing(4, "lines")
+    return replace(one, figure=replace(one.figure, curves=(Curve("a law to hold them against", points),)))
+
+
+def broken_lines(sheet: figures.Sheet) -> list[list[tuple[float, float]]]:
+    """The points of every broken line of more than two."""
+    lines = sheet.canvas.axes[0].get_lines()
+    return [
+        list(zip(*line.get_data(), strict=True)) for line in lines if line.is_dashed() and len(line.get_xdata()) > 2
+    ]
+
+
+def test_a_declared_curve_runs_through_its_points() -> None:
+    """On the axes of the figure: x from left to right, values from below, the control's own line at 1."""
+    ((first, second, third),) = broken_lines(plots.draw(with_a_law(((1.0, 1.0), (2.0, 2.0), (4.0, 4.0)))))
+    assert first[0] < second[0] < third[0]
+    assert first[1] > second[1] > third[1]
+    # Equal factors are equal distances on both logarithmic axes.
+    assert second[0] - first[0] == pytest.approx(third[0] - second[0])
+    assert first[1] - second[1] == pytest.approx(second[1] - third[1])
+
+
+def test_the_axes_show_a_declared_curve_as_well() -> None:
+    """Far beyond all that was measured, it stays on the sheet; its name stands beside the others and covers none."""
+    sheet = plots.draw(with_a_law(((0.01, 0.001), (1.0, 1.0), (900.0, 700.0))))
+    (line,) = broken_lines(sheet)
+    assert all(0 < x < sheet.width and 0 < y < sheet.height for x, y in line)
+    boxes = text_boxes(sheet)
+    assert any("a law to hold them" in words for words in boxes)
+    assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if touch(boxes[a], boxes[b])]

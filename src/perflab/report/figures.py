@@ -50,6 +50,10 @@ class Sheet:
         style = (0, (4, 2)) if look.hollow else "-"
         self._axes.plot(xs, ys, color=look.color, linewidth=1.7, linestyle=style, zorder=4)
 
+    def path(self, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
+        """A thin line through points, behind all marks."""
+        self._axes.plot(xs, ys, **{"linewidth": 0.8, "zorder": 1, **style})
+
     def band(self, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], look: Look) -> None:
         """The area between two curves."""
         self._axes.fill_between(xs, lows, highs, color=look.color, alpha=0.16, linewidth=0, zorder=2)

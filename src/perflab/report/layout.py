@@ -77,9 +77,10 @@ def references(drawing: Drawing) -> tuple[Reference, ...]:
 
 
 def value_axis(drawing: Drawing) -> Axis:
-    """The axis that shows all blocks, intervals and references; a ratio's is always logarithmic, a share's never."""
+    """The axis that shows blocks, intervals, references, curves; a ratio's is always logarithmic, a share's never."""
     known = [v for e in drawing.estimates for v in (*e.values, e.value, e.low, e.high) if v is not None]
     known += [reference.value for reference in references(drawing)]
+    known += [value for curve in drawing.figure.curves for _, value in curve.points]
     ratio, share = (drawing.figure.estimand is kind for kind in (Estimand.RATIO, Estimand.SHARE))
     return axis_for([*known, *((0.0, 1.0) if share else ())], drawing.unit, (drawing.figure.log or ratio) and not share)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perflab.model import Estimate, Mark
+from perflab.model import Curve, Estimate, Mark
 from perflab.report import palette, wording
 from perflab.report.content import Drawing
 from perflab.report.figures import SMALL, Sheet, text_width, wrapped
@@ -40,9 +40,10 @@ def draw(drawing: Drawing) -> Sheet:
     axis, across = value_axis(drawing), _x_axis(drawing)
     series = _series(drawing, across)
     labels = {name: _legend(name, points, drawing) for name, points in series.items()}
+    labels |= {curve.label: wrapped(curve.label, _LEGEND) for curve in drawing.figure.curves}
     lines = max((len(label) for label in labels.values()), default=1)
     gap = LINE * lines + 0.05
-    height = max(_PLOT, gap * len(series))
+    height = max(_PLOT, gap * len(labels))
     words = wrapped(axis_words(drawing, axis), WIDTH - 2 * MARGIN, SMALL)
     above = LINE * len(words) + 0.05
     left = MARGIN + max(text_width(axis.label(tick), SMALL) for tick in axis.ticks) + 0.08
@@ -54,13 +55,22 @@ def draw(drawing: Drawing) -> Sheet:
     _frame(sheet, box, axis, across, drawing)
     looks = palette.looks_of_series(drawing.figure.marks)
     ends = [_draw_curve(sheet, box, points, axis, looks[name]) for name, points in series.items()]
+    ends += [_draw_law(sheet, box, curve, axis, across) for curve in drawing.figure.curves]
     placed = spread([y for _, y in ends], gap, box.top, box.bottom)
-    for name, end, y in zip(series, ends, placed, strict=True):
+    for name, end, y in zip(labels, ends, placed, strict=True):
         sheet.rule((end[0] + 0.09, end[1]), (box.right + 0.26, y), MUTED, linewidth=0.6)
-        sheet.median(box.right + 0.36, y, looks[name])
-        for number, line in enumerate(labels[name]):
-            sheet.write(box.right + 0.48, y + LINE * (number - (len(labels[name]) - 1) / 2), line)
+        _name(sheet, box.right + 0.36, y, labels[name], looks[name] if name in series else None)
     return sheet
+
+
+def _name(sheet: Sheet, x: float, y: float, label: list[str], look: Look | None) -> None:
+    """A curve's name beside its mark, or beside a piece of broken line where it is only declared."""
+    if look is None:
+        sheet.rule((x - 0.08, y), (x + 0.08, y), **DASHED)
+    else:
+        sheet.median(x, y, look)
+    for number, line in enumerate(label):
+        sheet.write(x + 0.12, y + LINE * (number - (len(label) - 1) / 2), line)
 
 
 def _legend(name: str, points: list[Point], drawing: Drawing) -> list[str]:
@@ -71,6 +81,7 @@ def _legend(name: str, points: list[Point], drawing: Drawing) -> list[str]:
 
 def _x_axis(drawing: Drawing) -> Axis:
     xs = [_x(mark, number) for number, mark in enumerate(drawing.figure.marks)]
+    xs += [x for curve in drawing.figure.curves for x, _ in curve.points]
     unit = "bytes" if "byte" in drawing.figure.x_label.lower() else ""
     return axis_for(xs, unit, log=min(xs) > 0 and max(xs) / min(xs) >= 8)
 
@@ -130,6 +141,14 @@ def _draw_curve(sheet: Sheet, box: Box, points: list[Point], axis: Axis, look: L
         shifts = jitter(len(point.estimate.values), 0.06)
         sheet.dots([x + s for s in shifts], [_height(box, axis, v) for v in point.estimate.values], look)
         sheet.median(x, y, look)
+    return xs[-1], ys[-1]
+
+
+def _draw_law(sheet: Sheet, box: Box, curve: Curve, axis: Axis, across: Axis) -> tuple[float, float]:
+    """Draws a declared curve; where it ends, in inches."""
+    xs = [box.left + box.width * across.at(x) for x, _ in curve.points]
+    ys = [_height(box, axis, value) for _, value in curve.points]
+    sheet.path(xs, ys, **DASHED)
     return xs[-1], ys[-1]
 
 

@@ -1,0 +1,279 @@
+"""Asks how long a thread that waits for input is kept from answering by a thread that computes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from perflab.errors import WrongAnswer
+from perflab.experiments._loopback import LOOPBACK, SENDER, program
+from perflab.model import (
+    Arm,
+    Case,
+    Claim,
+    Clause,
+    Curve,
+    Design,
+    Estimand,
+    Experiment,
+    Figure,
+    Group,
+    Mark,
+    Observation,
+    Quantity,
+    Reference,
+    Relation,
+    Role,
+    Sample,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+
+DEFAULT_US, SHORT_US = 5000, 500
+"""The interpreter's switch interval by default, and a tenth of it."""
+
+SWEEP_US = (50, 200, 1000, 2000, 20_000)
+
+TENFOLD = 10.0
+"""An order of magnitude more is what 'kept waiting' means, and less than that is what 'not kept waiting' means."""
+
+LEAST, MOST = 0.9, 2.0
+"""One interval is waited for, not a part of one and not several."""
+
+FACTOR_TWO = 2.0
+
+MESSAGES = {"few": 6, "many": 12}
+FREE_US = 2000
+"""Between two messages; beside a neighbour that holds the GIL there are three intervals more, to be idle in between."""
+
+COMPILED_ELEMENTS = 5_000_000
+"""Some milliseconds without the GIL, then it is taken for an instant."""
+
+QUANTITIES = (
+    Quantity("latency_ns", "ns", "from when a message was to be sent until its answer came, the median of some"),
+    Quantity("worst_ns", "ns", "the same, the longest of some"),
+)
+
+
+def design(settings: Settings) -> Design:
+    """One group, observed once a block: alone, beside a Python loop by switch interval, beside a compiled loop."""
+    alone = Case(strategy="echo", params=(("interval_us", DEFAULT_US), ("neighbour", "none")))
+    compiled = _beside(alone, "nogil")
+    more = () if settings.plan == "quick" else SWEEP_US
+    loops = {us: _beside(alone, "python", us) for us in sorted({DEFAULT_US, SHORT_US, *more})}
+    arms = (Arm(alone, cores=1), *(Arm(case, alone, cores=2) for case in (*loops.values(), compiled)))
+    claims = tuple(_claims(alone, loops, compiled))
+    return Design((Group("echo", arms, single=True),), claims, tuple(_figures(alone, loops, compiled)))
+
+
+def _beside(alone: Case, neighbour: str, interval_us: int = DEFAULT_US) -> Case:
+    return replace(alone, params=(("interval_us", interval_us), ("neighbour", neighbour)))
+
+
+def _claims(alone: Case, loops: Mapping[int, Case], compiled: Case) -> Iterator[Claim]:
+    def against(case: Case, control: Case, relation: Relation, bound: float, label: str) -> Clause:
+        return Clause(case, "latency_ns", Estimand.RATIO, relation, bound, control, label=label)
+
+    def level(relation: Relation, times: float, label: str) -> Clause:
+        bound = times * DEFAULT_US * 1000
+        return Clause(loops[DEFAULT_US], "latency_ns", Estimand.LEVEL, relation, bound, label=label)
+
+    freed = against(compiled, alone, Relation.BELOW, TENFOLD, "beside a compiled loop that releases the GIL")
+    yield Claim(
+        "convoy",
+        "One thread that computes makes every answer of another thread wait for a switch interval",
+        (
+            against(loops[DEFAULT_US], alone, Relation.ABOVE, TENFOLD, "beside a Python loop"),
+            level(Relation.ABOVE, LEAST, "beside a Python loop, the least"),
+            level(Relation.BELOW, MOST, "beside a Python loop, the most"),
+            replace(freed, role=Role.SUPPORTS),
+        ),
+        conditions=f"an echo over the loopback, more than {TENFOLD:g} times as long as alone, and {LEAST:g} to "
+        f"{MOST:g} times the default switch interval of {DEFAULT_US // 1000} ms",
+    )
+    yield Claim(
+        "convoy-interval",
+        "A switch interval ten times shorter makes the wait ten times shorter",
+        (
+            against(loops[SHORT_US], loops[DEFAULT_US], Relation.BELOW, FACTOR_TWO / 10, "a tenth, at most twice that"),
+            against(loops[SHORT_US], loops[DEFAULT_US], Relation.ABOVE, 1 / 10 / FACTOR_TWO, "a tenth, at least half"),
+        ),
+        conditions=f"within a factor of two; {SHORT_US / 1000:g} ms against {DEFAULT_US // 1000} ms",
+    )
+    yield Claim(
+        "convoy-nogil",
+        "A thread that computes without the GIL makes nobody wait",
+        (freed,),
+        conditions=f"less than {TENFOLD:g} times as long as alone, in calls of some milliseconds that release the GIL",
+    )
+
+
+def _figures(alone: Case, loops: Mapping[int, Case], compiled: Case) -> Iterator[Figure]:
+    beside = (Mark(case, f"beside a Python loop, interval {us / 1000:g} ms") for us, case in loops.items())
+    yield Figure(
+        "convoy",
+        "How long an answer takes beside a thread that computes",
+        "strip",
+        "latency_ns",
+        Estimand.LEVEL,
+        (Mark(alone, "alone"), Mark(compiled, "beside a compiled loop, GIL released"), *beside),
+        references=(Reference(DEFAULT_US * 1000.0, "default switch interval"),),
+        claims=("convoy", "convoy-nogil"),
+    )
+    yield Figure(
+        "convoy-interval",
+        "How long an answer takes beside a Python loop, by the switch interval",
+        "lines",
+        "latency_ns",
+        Estimand.LEVEL,
+        tuple(Mark(case, f"{us / 1000:g} ms", None, "beside a Python loop", us / 1000) for us, case in loops.items()),
+        x_label="switch interval, ms",
+        claims=("convoy-interval",),
+        curves=(Curve("one switch interval", tuple((us / 1000, us * 1000.0) for us in loops)),),
+    )
+
+
+def probe(case: Case) -> Iterator[Sample]:
+    """An echo on a thread of this process, a sender in another; a sample plays one schedule beside the neighbour."""
+    interval_us, neighbour = int(case.param("interval_us")), str(case.param("neighbour"))
+    offsets = _offsets(interval_us, neighbour)
+    with _echo() as sender:
+        _play(sender, [0])  # the first answer of a new connection is not counted
+
+        def sample(count: int) -> Mapping[str, Observation]:
+            with _switch_interval(interval_us), _neighbour(neighbour):
+                latencies = [one for _ in range(count) for one in _play(sender, offsets)]
+            return {"latency_ns": median(latencies), "worst_ns": max(latencies)}
+
+        yield sample
+
+
+def _offsets(interval_us: int, neighbour: str) -> list[int]:
+    """When each message is due, in µs: spread, but not regularly, so that no schedule meets a rhythm of the machine."""
+    held = 3 * interval_us if neighbour == "python" else 0
+    spacing, count = FREE_US + held, MESSAGES["few" if held > DEFAULT_US else "many"]
+    golden = 0.6180339887
+    return [int(spacing * (number + 0.25 * (number * golden % 1))) for number in range(count)]
+
+
+def _play(sender: subprocess.Popen[str], offsets: list[int]) -> list[int]:
+    """The latencies of all messages in ns; WrongAnswer where one was answered wrongly or not at all."""
+    assert sender.stdin is not None and sender.stdout is not None
+    sender.stdin.write(f"{json.dumps(offsets)}\n")
+    sender.stdin.flush()
+    line = sender.stdout.readline()
+    latencies: list[int] = json.loads(line) if line else []
+    if len(latencies) != len(offsets):
+        raise WrongAnswer(f"{len(latencies)} of {len(offsets)} messages came back as they were sent")
+    return latencies
+
+
+@contextmanager
+def _echo() -> Iterator[subprocess.Popen[str]]:
+    """The sender, connected to a thread that sends back what it receives."""
+    import socket
+    from threading import Thread
+
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((LOOPBACK, 0)))
+        sender = stack.enter_context(program(SENDER, str(listener.getsockname()[1])))
+        listener.settimeout(10)
+        line, _ = listener.accept()
+        line.settimeout(None)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        thread = Thread(target=_answer, args=(line,))
+        thread.start()
+        try:
+            yield sender
+        finally:
+            stack.close()  # the sender ends, its connection closes, and with it the thread
+            thread.join()
+
+
+def _answer(line: socket.socket) -> None:
+    with line:
+        while message := line.recv(4096):
+            line.sendall(message)
+
+
+@contextmanager
+def _neighbour(kind: str) -> Iterator[None]:
+    """A thread that computes while the body runs, and has begun when it does."""
+    from threading import Event, Thread
+
+    over, begun = Event(), Event()
+    if kind == "none":
+        yield
+        return
+    thread = Thread(target=NEIGHBOURS[kind], args=(over, begun))
+    thread.start()
+    try:
+        begun.wait()
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _compute(over: Any, begun: Any) -> None:
+    """Count in a Python loop."""
+    begun.set()
+    while not over.is_set():
+        for _ in range(10_000):
+            pass
+
+
+def _compute_without_gil(over: Any, begun: Any) -> None:
+    """Add up in compiled calls that release the GIL."""
+    from perflab.kernels import range_sum
+
+    begun.set()
+    while not over.is_set():
+        range_sum.sum_nogil(0, COMPILED_ELEMENTS)
+
+
+NEIGHBOURS: Mapping[str, Callable[[Any, Any], None]] = {"python": _compute, "nogil": _compute_without_gil}
+
+
+@contextmanager
+def _switch_interval(us: int) -> Iterator[None]:
+    """The interpreter's switch interval while the body runs."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(us / 1e6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+EXPERIMENT = Experiment(
+    name="convoy",
+    question="How long does a thread that computes keep other threads from answering?",
+    design=design,
+    probe=probe,
+    quantities=QUANTITIES,
+    how=(
+        "A thread sends back what it receives over a TCP connection on the loopback; another process sends it short "
+        "messages at times fixed in advance, far enough apart that the thread is idle when one comes. The time of an "
+        "answer is counted from when its message was meant to be sent, so that nothing is left out while answers are "
+        "late. In the same process a second thread computes meanwhile: nothing, a loop in Python, or compiled calls "
+        "that release the GIL. The loop in Python is repeated under other switch intervals, which is how long the "
+        "interpreter lets a thread go on when others wait for the GIL."
+    ),
+    limits=(
+        "One message at a time: a thread that has several things to do asks for the GIL several times, and waits an "
+        "interval each time. Reading and sending back need the GIL twice, but the second time the answer is under way "
+        "already. Alone, most of the time is the waking up of two idle processes, which differs much between machines. "
+        "Compiled code that keeps the GIL is not asked here; it gives it up for no interval at all."
+    ),
+    weight=3,
+    place=48,
+)

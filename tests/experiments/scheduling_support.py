@@ -1,0 +1,88 @@
+"""What the tests of the experiments on scheduling have in common: probes run for real, and verdicts from numbers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from perflab import registry
+from perflab.model import Case, Design, Judgement, Observation, Settings
+from perflab.testing import merged_blocks, scripted_blocks, scripted_run
+from perflab.verdict import judge
+
+BLOCKS = 12
+"""The last look of the quick plan."""
+
+PROBE_EACH_CASE = """
+import json, multiprocessing, psutil, re, sys
+from perflab import procfs, registry
+from perflab.model import Case
+
+def is_servant(process):
+    # The resource tracker and the forkserver serve the whole process and end with it.
+    line = " ".join(process.cmdline())
+    return process.ppid() == psutil.Process().pid and re.search(
+        "from multiprocessing[.](resource_tracker|forkserver) imp", line)
+
+if __name__ == "__main__":
+    before = procfs.shm_entries()
+    observed, probe = {}, registry.find("experiment", sys.argv[1]).probe
+    for fields in json.loads(sys.argv[2]):
+        case = Case.from_json(fields)
+        opened = probe(case)
+        sample = next(opened)
+        observed[case.id] = [dict(sample(1)), dict(sample(2))]
+        opened.close()
+    left = [child.pid for child in psutil.Process().children(recursive=True) if not is_servant(child)]
+    segments = sorted(name for name in procfs.shm_entries() - before if name.startswith("psm_"))
+    print(json.dumps({"observed": observed, "children": left, "segments": segments}))
+"""
+
+
+def observe(name: str, cases: Sequence[Case]) -> dict[str, list[dict[str, Observation]]]:
+    """Each case's probe opened, sampled with counts 1 and 2 and closed, in a process of its own; nothing is left."""
+    given = [name, json.dumps([case.to_json() for case in cases])]
+    found = json.loads(run(PROBE_EACH_CASE, *given))
+    assert found["children"] == []
+    assert found["segments"] == []
+    observed: dict[str, list[dict[str, Observation]]] = found["observed"]
+    return observed
+
+
+def run(script: str, *arguments: str) -> str:
+    """What a fresh interpreter prints that treats warnings as errors."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def quick(name: str) -> Design:
+    """The design that :func:`judged` judges by: two cores, the quick plan."""
+    design: Design = registry.find("experiment", name).design(Settings("quick"))
+    return design
+
+
+Values = Mapping[Case, float | Sequence[float]]
+
+
+def judged(name: str, **quantities: Values) -> dict[str, Judgement]:
+    """Judgements by claim, after all blocks of the quick plan: one value for all of them, or one for each."""
+    parts = [_blocks(name, quantity, values) for quantity, values in quantities.items()]
+    found = judge(scripted_run(merged_blocks(*parts), "quick", [name]), name)
+    return {judgement.claim.id: judgement for judgement in found}
+
+
+def _blocks(name: str, quantity: str, values: Values) -> Any:
+    series = {case: [one] * BLOCKS if isinstance(one, int | float) else list(one) for case, one in values.items()}
+    return scripted_blocks(name, series, quantity, group=f"scripted {quantity}")
+
+
+def astride(value: float) -> list[float]:
+    """A value for each block round this one, so that any interval of their median lies astride it."""
+    return [value * factor for factor in (0.9, 1.1) for _ in range(BLOCKS // 2)]
