@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from fractions import Fraction
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 from hypothesis import given
@@ -158,7 +158,16 @@ def test_interval_refuses_ranks_that_pass_each_other(rank: int) -> None:
         stats.interval([1, 2, 3, 4], 3)
 
 
-@pytest.mark.parametrize("verb", [stats.median, stats.lag1_autocorrelation, stats.split_half_drift])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        stats.median,
+        stats.lag1_autocorrelation,
+        stats.split_half_drift,
+        stats.split_half_p,
+        stats.bootstrap_interval,
+    ],
+)
 @pytest.mark.parametrize("values", [[], [1.0, math.nan, 2.0]])
 def test_nothing_and_nan_are_refused(verb, values: list[float]) -> None:
     """No statistic is made of nothing or of NaN; the error says which it was."""
@@ -269,3 +278,123 @@ def test_drift_compares_the_halves() -> None:
     assert stats.split_half_drift([1, 3]) == 2
     with pytest.raises(ValueError, match="2 or more"):
         stats.split_half_drift([1])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "proven"),
+    [
+        (-0.5, 0.5, True),
+        (-1, 1, True),
+        (-1.1, 1, None),
+        (-1, 1.1, None),
+        (-3, 3, None),
+        (1.1, 2, False),
+        (1, 2, None),
+        (-2, -1.1, False),
+        (-2, -1, None),
+    ],
+)
+def test_equivalence_by_inclusion(low: float, high: float, proven: bool | None) -> None:
+    """Proven within when all of the interval is, ends included; outside when none is; else neither."""
+    assert stats.equivalence(low, high, -1, 1) is proven
+
+
+@pytest.mark.parametrize("ends", [(1, 0, -1, 1), (0, 1, 1, -1), (math.nan, 1, -1, 1)])
+def test_equivalence_refuses_ends_that_pass_each_other(ends: tuple[float, float, float, float]) -> None:
+    """An interval or a margin the wrong way round, or none at all, is a mistake."""
+    with pytest.raises(ValueError, match="expected low end first"):
+        stats.equivalence(*ends)
+
+
+def test_confidence_at_is_that_of_a_single_look() -> None:
+    """8 blocks with ranks 1..8 miss the median in 2 of 256 cases; before the first look there is no interval."""
+    assert stats.confidence_at(FULL, 8) == 1 - 2 / 256
+    assert stats.confidence_at(FULL, 7) is None
+
+
+def test_bootstrap_needs_twenty_blocks() -> None:
+    """19 give no second opinion, 20 do; a constant is its own interval."""
+    assert stats.bootstrap_interval([1.0] * 19) is None
+    assert stats.bootstrap_interval([1.0] * 20) == (1.0, 1.0)
+
+
+def test_bootstrap_of_an_odd_count_has_the_known_distribution() -> None:
+    """The median of a resample of 2m+1 exceeds x_(k) when at most m of its draws are among the k least (Efron 1979)."""
+    n, m = 21, 10
+    exceeds = [sum(math.comb(n, j) * (k / n) ** j * (1 - k / n) ** (n - j) for j in range(m + 1)) for k in range(n + 1)]
+    low = next(k for k in range(n + 1) if 1 - exceeds[k] > 0.025)
+    high = next(k for k in range(n + 1) if 1 - exceeds[k] >= 0.975)
+    assert stats.bootstrap_interval([float(k) for k in range(1, n + 1)], 0.95, 20_000) == (low, high)
+
+
+@given(st.lists(finite, min_size=20, max_size=30), st.randoms())
+def test_bootstrap_is_of_the_values_whatever_their_order(values: list[float], shuffler: random.Random) -> None:
+    """The same blocks in another order have the same interval, which lies among them."""
+    again = list(values)
+    shuffler.shuffle(again)
+    low, high = stats.bootstrap_interval(values, 0.9, 200) or (0.0, 0.0)
+    assert (low, high) == stats.bootstrap_interval(again, 0.9, 200)
+    assert min(values) <= low <= high <= max(values)
+
+
+def test_bootstrap_refuses_a_confidence_beyond_its_resamples() -> None:
+    """200 resamples have no outermost thousandth."""
+    with pytest.raises(ValueError, match="expected more of them"):
+        stats.bootstrap_interval([1.0] * 20, 0.999, 200)
+
+
+def test_halves_by_ranks_agree_with_all_orders() -> None:
+    """For every order of six values the chance is the share of all 720 that part the halves as far."""
+    orders = list(permutations(range(6)))
+    won = [sum(b > a for a in order[:3] for b in order[3:]) for order in orders]
+    for order, pairs in list(zip(orders, won, strict=True))[::37]:
+        as_far = sum(max(u, 9 - u) >= max(pairs, 9 - pairs) for u in won)
+        assert stats.split_half_p(order) == pytest.approx(as_far / 720)
+
+
+def test_halves_that_are_wholly_apart_are_as_rare_as_can_be() -> None:
+    """Of 24 blocks, 2 orders of C(24, 12); the middle one of 25 belongs to neither half."""
+    rarest = 2 / math.comb(24, 12)
+    assert stats.split_half_p(range(24)) == stats.split_half_p(range(24, 0, -1)) == rarest
+    assert stats.split_half_p([*range(12), -5, *range(12, 24)]) == rarest
+
+
+def test_ties_never_make_a_drift_rarer() -> None:
+    """Equal blocks do not drift, and making two halves touch only makes their chance larger."""
+    assert stats.split_half_p([3.0] * 12) == 1.0
+    assert stats.split_half_p([1, 2, 3, 3, 4, 5]) > stats.split_half_p([1, 2, 3, 4, 5, 6])
+
+
+def test_permutations_find_a_trend_and_nothing_in_disorder() -> None:
+    """A trend is rarer than 1 in 1000; alternation too, the other way; a constant is as likely as can be."""
+    trend, alternation = list(range(16)), [0, 1] * 8
+    for values in (trend, alternation):
+        assert stats.permutation_p(values, stats.lag1_autocorrelation, 0.001) <= 0.001
+    assert stats.permutation_p([1.0] * 16, stats.lag1_autocorrelation, 0.001) == 1.0
+    assert stats.permutation_p([4, 1, 3, 5, 2, 6, 3, 1], stats.lag1_autocorrelation, 0.01) > 0.05
+
+
+def test_permutations_stop_when_the_answer_is_known() -> None:
+    """A constant series matches at once, so that two random orders are enough; a trend takes all of them."""
+    asked: list[int] = []
+
+    def statistic(values) -> float:
+        asked.append(1)
+        return stats.lag1_autocorrelation(values)
+
+    stats.permutation_p([1.0] * 16, statistic, 0.001)
+    assert len(asked) == 1 + 2
+    asked.clear()
+    stats.permutation_p(list(range(16)), statistic, 0.001)
+    assert len(asked) == 1 + 2000
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_guards_keep_their_false_alarm_rate(alpha: float) -> None:
+    """Of 1000 series of skewed blocks no more than alpha of each guard are called suspicious, beyond sampling error."""
+    draw = random.Random(20261122)
+    series = [[draw.expovariate(1.0) for _ in range(14)] for _ in range(1000)]
+    allowed = 1000 * (alpha + 5 * math.sqrt(alpha * (1 - alpha) / 1000))
+    assert 0 < sum(stats.split_half_p(values) <= alpha for values in series) < allowed
+    found = sum(stats.permutation_p(values, stats.lag1_autocorrelation, alpha) <= alpha for values in series)
+    assert 0 < found < allowed

@@ -23,12 +23,13 @@ def analyse(run: Run, experiments: Known = None) -> Analysis:
     """Everything that follows from a run; BadRun where it names an experiment or a plan that is not there."""
     null = null_estimates(run, experiments)
     evidence = [_evidence(run, name, null, experiments) for name in run.experiments]
+    judgements = tuple(judgement for one in evidence for judgement in _judgements(one))
     return Analysis(
         run=run,
-        judgements=tuple(judgement for one in evidence for judgement in _judgements(one)),
+        judgements=judgements,
         summaries=tuple(row for one in evidence for row in summaries(one)),
         null=null,
-        warnings=caveats(run, null),
+        warnings=caveats(run, null, judgements),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from perflab import units
-from perflab.model import Estimate, RoundRecord, Run
+from perflab.model import Estimand, Estimate, Judgement, RoundRecord, Run
 from perflab.verdict.evidence import plan_of
 from perflab.verdict.null import VOID_ABOVE, extent, is_void
+from perflab.verdict.second_look import GUARD_ALPHA, Dispute, Suspicion, dependent, disputed, drifting
 
 BUSY_ABOVE = 0.20
 """More contaminated rounds than this are worth a warning."""
@@ -17,9 +18,19 @@ NULL_WIDE_ABOVE = 0.05
 """A/A wider than this widens the margins of most claims of sameness."""
 
 
-def caveats(run: Run, null: Mapping[str, Estimate]) -> tuple[str, ...]:
+NAMED = 3
+"""So many claims are named in one warning; the others are counted."""
+
+
+def caveats(run: Run, null: Mapping[str, Estimate], judgements: Sequence[Judgement] = ()) -> tuple[str, ...]:
     """The warnings of a run, in the order in which they matter."""
-    return (*_ended_early(run), *_disturbed(run), *_null_wide(null))
+    return (
+        *_ended_early(run),
+        *_disturbed(run),
+        *_null_wide(null),
+        *_no_replicates(judgements),
+        *_disputed(judgements, plan_of(run.settings).looks),
+    )
 
 
 def _ended_early(run: Run) -> Iterator[str]:
@@ -61,9 +72,64 @@ def _null_wide(null: Mapping[str, Estimate]) -> Iterator[str]:
             )
 
 
+def _no_replicates(judgements: Sequence[Judgement]) -> Iterator[str]:
+    drifted, resembling = drifting(judgements), dependent(judgements)
+    if drifted:
+        yield (
+            "The machine did not stay the same: from the first to the second half of the blocks more moved than chance "
+            f"allows ({_named([_drift(one) for one in drifted])}), so the answer is that of a time that has passed. "
+            f"{_REPLICATES}"
+        )
+    if resembling:
+        found = [f"{one.claim}: correlation {one.size:+.2f}" for one in resembling]
+        yield (
+            f"Blocks resemble the block before, or avoid it, more than chance allows ({_named(found)}): they are not "
+            f"independent, and where the correlation is positive intervals are too narrow. {_REPLICATES}"
+        )
+
+
+def _disputed(judgements: Sequence[Judgement], looks: tuple[int, ...]) -> Iterator[str]:
+    found = list(disputed(judgements, looks))
+    if found:
+        yield (
+            f"A second opinion differs: {_named([_dispute(one) for one in found])}. The verdict is that of the ranks "
+            "and hangs on very few blocks: another run, or one with more blocks (--full), tells which is right."
+        )
+
+
+def _drift(found: Suspicion) -> str:
+    if found.clause.estimand is Estimand.RATIO:
+        return f"{found.claim}: {100 * math.expm1(found.size):+.1f} %"
+    return f"{found.claim}: {units.three_digits(found.size)}"
+
+
+def _dispute(found: Dispute) -> str:
+    side = {True: "holds", False: "does not hold", None: "is open"}
+    ranks, again = found.result.estimate, found.again
+    return (
+        f"{found.claim} {side[found.result.holds]} by ranks ({_ends(ranks)}) and {side[found.holds]} by resampling "
+        f"({_ends(again)})"
+    )
+
+
+def _ends(found: Estimate) -> str:
+    return f"{units.three_digits(found.low or 0.0)} to {units.three_digits(found.high or 0.0)}"
+
+
+def _named(found: Sequence[str]) -> str:
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return "; ".join(found[:NAMED]) + more
+
+
 def _contaminated(rounds: list[RoundRecord]) -> float:
     return sum(one.contaminated for one in rounds) / len(rounds) if rounds else 0.0
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+_REPLICATES = (
+    f"Where nothing is wrong fewer than {_percent(GUARD_ALPHA)} of runs are told so: look for what changes slowly, "
+    "such as heat, power saving or a neighbour that comes and goes ('perflab doctor' helps), and run again."
+)

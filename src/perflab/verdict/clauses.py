@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from perflab.model import Clause, ClauseResult, Estimand, Estimate, Quantity, Relation
-from perflab.stats import minimum_detectable
+from perflab.stats import equivalence, minimum_detectable
 from perflab.verdict.estimates import NOTHING, estimate
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.null import is_void, widened
@@ -20,7 +20,7 @@ def judge_clause(evidence: Evidence, clause: Clause) -> ClauseResult:
         evidence.tables, evidence.looks, clause.estimand, quantity, clause.case, clause.control, clause.expected
     )
     margin = margin_of(evidence, clause)
-    return ClauseResult(clause, found, _holds(clause, found, margin), margin)
+    return ClauseResult(clause, found, holds(clause, found, margin), margin)
 
 
 def quantity_of(evidence: Evidence, clause: Clause) -> Quantity:
@@ -83,7 +83,8 @@ def half_width(result: ClauseResult) -> float | None:
     return minimum_detectable(low, high)
 
 
-def _holds(clause: Clause, found: Estimate, margin: float | None) -> bool | None:
+def holds(clause: Clause, found: Estimate, margin: float | None) -> bool | None:
+    """On which side of the clause's bound the whole interval lies; None where there is none, or one astride it."""
     if found.low is None or found.high is None:
         return None
     if clause.relation is Relation.BELOW:
@@ -92,7 +93,7 @@ def _holds(clause: Clause, found: Estimate, margin: float | None) -> bool | None
         return _decided(yes=found.low > clause.bound, no=found.high <= clause.bound)
     assert margin is not None, "WITHIN always has a margin"
     least, most = (1 / (1 + margin), 1 + margin) if clause.estimand is Estimand.RATIO else (-margin, margin)
-    return _decided(yes=least <= found.low and found.high <= most, no=found.high < least or found.low > most)
+    return equivalence(found.low, found.high, least, most)
 
 
 def _decided(yes: bool, no: bool) -> bool | None:
