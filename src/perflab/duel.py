@@ -78,6 +78,8 @@ class Standing:
     resolution_ns: float | None = None
     refused: bool = False
     """Whether a target could not be one (it does not import, needs arguments): bad input, not a failure."""
+    at_fault: str = ""
+    """BASE or HEAD, where one of them was refused or failed."""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's document, and what goes beyond it: CPU time, the time of a call, the resolution."""
@@ -263,6 +265,7 @@ def _failed(challenge: Challenge, failures: Any, blocks: int, seconds: float) ->
         blocks,
         seconds,
         refused=refused,
+        at_fault=side,
     )
 
 

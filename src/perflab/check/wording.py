@@ -11,6 +11,7 @@ from perflab.check.findings import Finding, Outcome, Status
 
 SCHEMA = "perflab.check/1"
 MOST_ANNOTATIONS = 10
+MOST_LETTERS = 4_000
 SUMMARY_BYTES = 900_000
 LEAST_BYTES = 1_000
 """A summary of more than 1 MiB is dropped as a whole; one of less than this could not say what was found."""
@@ -71,7 +72,16 @@ def error_annotations(outcome: Outcome, run: str, strict: bool) -> Iterator[str]
     failing = (Status.AGAINST, Status.FAILED, *((Status.UNRESOLVED,) if strict else ()))
     wrong = [finding for status in failing for finding in outcome.of(status)]
     for finding in wrong[:MOST_ANNOTATIONS]:
-        yield f"::error title=perflab check::{_data(finding.sentence + hint(finding, run))}"
+        yield annotation("error", "perflab check", finding.sentence + hint(finding, run))
+
+
+def annotation(kind: str, title: str, text: str) -> str:
+    """A workflow command that shows the text, or its beginning, beside a job.
+
+    A line break or a bare % in it would end or change the command, hence both are escaped.
+    """
+    kept = text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
+    return f"::{kind} title={title}::" + kept.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def to_json(outcome: Outcome, strict: bool, exit_status: int) -> dict[str, Any]:
@@ -115,8 +125,3 @@ def _cut(rows: list[str], most_bytes: int) -> list[str]:
             break
         kept += 1
     return [*rows[:kept], notice.format(len(rows) - kept)]
-
-
-def _data(text: str) -> str:
-    """A text as a workflow command carries it: a line break or a bare % would end or change it."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from perflab import check
 from perflab.check import sources, wording
-from perflab.cli import DONE, FAILED, showing
+from perflab.cli import DONE, FAILED, github, showing
 from perflab.errors import BadInput
 from perflab.model import Analysis
 
 AGAINST, UNRESOLVED = 1, 4
+WORST_FIRST = (check.Status.AGAINST, check.Status.FAILED, check.Status.UNRESOLVED)
 
 
 def carry_out(run: Path, expect: Path | None, baseline: Path | None, strict: bool, as_json: bool) -> int:
@@ -31,7 +30,7 @@ def carry_out(run: Path, expect: Path | None, baseline: Path | None, strict: boo
     else:
         for line in wording.lines(outcome, path):
             click.echo(line)
-    _tell_github(outcome, path, strict, os.environ, as_json)
+    _tell_github(outcome, path, strict, as_json)
     return status
 
 
@@ -66,25 +65,11 @@ def _notes(analysis: Analysis, source: check.Source | None, older: Analysis | No
     return [*notes, *analysis.warnings]
 
 
-def _tell_github(outcome: check.Outcome, run: str, strict: bool, environ: Mapping[str, str], as_json: bool) -> None:
-    """Annotations, which a runner reads from either stream, and the job's summary."""
-    if environ.get("GITHUB_ACTIONS") == "true":
+def _tell_github(outcome: check.Outcome, run: str, strict: bool, as_json: bool) -> None:
+    """Annotations, which a runner reads from either stream, the job's summary, and the step's verdict."""
+    if github.running():
         for line in wording.error_annotations(outcome, run, strict):
             click.echo(line, err=as_json)
-    summary = environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        _append(Path(summary), outcome, run)
-
-
-def _append(file: Path, outcome: check.Outcome, run: str) -> None:
-    """Add to the summary what still has room in it; a file that cannot be written costs a warning, not the check."""
-    try:
-        before = file.stat().st_size if file.exists() else 0
-        room = wording.SUMMARY_BYTES - before
-        if room < wording.LEAST_BYTES:
-            click.echo(f"warning: {file} is full: its {before} bytes leave no room for this check", err=True)
-            return
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write("\n" * bool(before) + wording.summary(outcome, run, room - 1))
-    except OSError as error:
-        click.echo(f"warning: cannot write the job's summary to {file}: {error.strerror}", err=True)
+    github.summarise(lambda room: wording.summary(outcome, run, room))
+    found = next((status for status in WORST_FIRST if outcome.of(status)), check.Status.AS_EXPECTED)
+    github.conclude(str(found), [str(status) for status in WORST_FIRST])

@@ -176,20 +176,20 @@ def check(run: Path, expect: Path | None, baseline: Path | None, strict: bool, a
 @click.option("--base-dir", type=click.Path(path_type=Path), help="Folder that BASE is imported from [this one].")
 @click.option("--head-dir", type=click.Path(path_type=Path), help="Folder that HEAD is imported from [this one].")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the same orders again.")
+@click.option("--base-may-fail", is_flag=True, help="Unresolved, not failed, where HEAD does what BASE cannot do yet.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when it cannot be told.")
 @click.option("--no-lock", is_flag=True, help="Do not wait for other perflab runs on this machine.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Keep the document of --json there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @colour.option
-def duel(as_json: bool, strict: bool, **options: Any) -> int:
+def duel(**options: Any) -> int:
     """Time HEAD against BASE, functions without arguments named module:function, until it is clear which is slower.
 
     A second copy of BASE in the same blocks says what noise alone does; a difference counts beyond that and the margin.
     """
     from perflab.cli import dueling
 
-    standing = dueling.fought(**options)
-    click.echo(_document(standing.to_json()) if as_json else dueling.as_text(standing))
-    return dueling.status(standing, strict)
+    return dueling.carry_out(**options)
 
 
 @perflab.command(short_help="Write a stored run in the format of another tool.")
