@@ -103,7 +103,7 @@ def test_a_case_that_failed_is_not_tried_again(plugin, place):
     def needed(done):
         return everything if len(done) < 2 else frozenset()
 
-    records = list(measure.blocks(bench, experiment, design, 1, [], needed, deadline, deadline))
+    records = list(measure.blocks(bench, experiment, design, 1, [], needed, 6, deadline))
     assert len(records) == 2
     assert not records[1].groups[0].failures
 

@@ -136,14 +136,6 @@ def test_time_left_counts_only_what_will_be_run():
     assert progress.left_s("b", elapsed_s=6, done=3, planned=6, now_ns=99 * 10**9) == 1
 
 
-def test_a_share_not_used_goes_to_those_that_follow():
-    """Each experiment may use its weight's part of the time that is still left."""
-    progress = Progress({"a": 1, "b": 3}, deadline_ns=40)
-    assert progress.share_ns("a", 0) == 10
-    progress.seconds["a"] = 1
-    assert progress.share_ns("b", 4) == 40
-
-
 def test_time_left_over_is_shown_as_time_left():
     """Once a claim was left open, the run goes on to the end of its budget."""
     progress = Progress({"a": 1, "b": 1}, deadline_ns=100 * 10**9)
@@ -152,13 +144,6 @@ def test_time_left_over_is_shown_as_time_left():
     progress.finish("a", 3, still_open=False)
     assert progress.seconds == {"a": 7}
     assert progress.left_s("b", elapsed_s=2, done=2, planned=2, now_ns=9 * 10**9) == 0
-
-
-def test_an_experiment_visited_again_may_use_all_that_is_left():
-    """Its share was for the first visit."""
-    progress = Progress({"a": 1, "b": 3}, deadline_ns=40)
-    progress.finish("a", 1, still_open=True)
-    assert progress.share_ns("a", 30) == 40
 
 
 def _run_with(blocks):

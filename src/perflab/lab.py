@@ -30,6 +30,7 @@ from perflab.household import Bench
 from perflab.lock import machine_lock
 from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
 from perflab.pace import Progress
+from perflab.stats import first_look
 
 ALWAYS = ("null", "ceiling")
 """Every run holds its A/A control and the machine's ceiling, whatever else was asked for."""
@@ -148,7 +149,7 @@ def _measure(
     interrupted = False
     try:
         for name in run.experiments:
-            run = _one_experiment(name, run, journal, bench, progress, observe, bench.plan.looks[-1])
+            run = _one_experiment(name, run, journal, bench, progress, observe, first_look(bench.plan.looks))
         while step := _next_step(run, bench, progress):
             run = _one_experiment(step.name, run, journal, bench, progress, observe, step.look)
     except KeyboardInterrupt:
@@ -177,7 +178,7 @@ def _next_step(run: Run, bench: Bench, progress: Progress) -> Step | None:
 def _one_experiment(
     name: str, run: Run, journal: store.Journal, bench: Bench, progress: Progress, observe: Observe, until: int
 ) -> Run:
-    """Measure an experiment up to ``until`` blocks, the end of its claims, or that of its share of the time."""
+    """Measure an experiment up to ``until`` blocks, the end of its claims, or that of the time."""
     experiment: Experiment = registry.find("experiment", name)
     observe(ExperimentStarted(name, experiment.question, run.experiments.index(name) + 1, len(run.experiments)))
     design = experiment.design(run.settings)
@@ -199,9 +200,8 @@ def _one_experiment(
         observe(RoundDone(name, block, bench.plan.looks[-1], group, left_s(block)))
 
     bench.on_round = on_round
-    deadline = progress.share_ns(name, bench.clock())
     failures = set(measure.known_from(done).failures)
-    for record in measure.blocks(bench, experiment, design, run.seed, done, needed, deadline, progress.deadline_ns):
+    for record in measure.blocks(bench, experiment, design, run.seed, done, needed, until, progress.deadline_ns):
         journal.append(store.block_line(record))
         run = replace(run, blocks=(*run.blocks, record))
         for case_id, failure in measure.known_from([record]).failures.items():
@@ -211,8 +211,6 @@ def _one_experiment(
         block = record.block + 1
         planned = next((look for look in bench.plan.looks if look >= block), block)
         observe(BlockDone(name, block, planned, left_s(block)))
-        if block >= until:
-            break
     seconds = (bench.clock() - begun) / 1e9
     worth_more = bool(needed(run.blocks_of(name))) and len(run.blocks_of(name)) > told
     progress.finish(name, seconds, worth_more)

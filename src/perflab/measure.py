@@ -33,7 +33,6 @@ from perflab.model import (
     RoundRecord,
 )
 from perflab.rounds import is_contaminated, orders, to_repeat, weigh
-from perflab.stats import first_look
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +61,21 @@ def blocks(
     seed: int,
     done: Sequence[BlockRecord],
     needed: Callable[[Sequence[BlockRecord]], frozenset[str]],
-    deadline_ns: int,
+    until: int,
     end_ns: int,
 ) -> Iterator[BlockRecord]:
-    """Blocks of one experiment from where ``done`` ends, until nothing is needed, the last look, or the deadline.
+    """Blocks of one experiment from where ``done`` ends, until there are ``until``, nothing is needed, or time is up.
 
-    ``needed`` says, at each declared look, which case ids are still to be measured. A block that would end too late (by
-    the mean of those before it) is not begun: from the first look that allows an interval on that is the experiment's
-    ``deadline_ns``, before it the run's ``end_ns``.
+    ``needed`` says, at each declared look, which case ids are still to be measured. A block that would end after
+    ``end_ns`` (by the mean of those before it) is not begun, but for the first of all.
     """
     records = list(done)
     active = needed(records) if records else frozenset(case.id for case in design.cases)
     started, begun = bench.clock(), len(records)
-    while len(records) < bench.plan.looks[-1] and active:
+    while len(records) < min(until, bench.plan.looks[-1]) and active:
         index = len(records)
         mean = (bench.clock() - started) / (index - begun) if index > begun else 0
-        late = bench.clock() + mean > (deadline_ns if index >= first_look(bench.plan.looks) else end_ns)
-        if late and index:  # one block there is in any case: it shows what fails
+        if bench.clock() + mean > end_ns and index:  # one block there is in any case: it shows what fails
             return
         record = one_block(bench, experiment, design, index, seed, known_from(records), active)
         records.append(record)

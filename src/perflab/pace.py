@@ -1,4 +1,4 @@
-"""How the time of a run is shared among its experiments, and how much of it is left."""
+"""How much of a run's time is left, and which experiments would be worth more of it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,6 @@ class Progress:
         self.still_open.discard(name)
         if still_open:
             self.still_open.add(name)
-
-    def share_ns(self, name: str, now_ns: int) -> int:
-        """The instant by which ``name`` has used its share of the time left, by weight among those not yet done."""
-        if name in self.seconds:
-            return self.deadline_ns
-        waiting = sum(weight for other, weight in self.weights.items() if other not in self.seconds)
-        return now_ns + int(max(0, self.deadline_ns - now_ns) * self.weights[name] / waiting)
 
     def left_s(self, name: str, elapsed_s: float, done: int, planned: int, now_ns: int) -> float:
         """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far.
