@@ -125,5 +125,5 @@ def chosen(patterns: str | None, cells: tuple[Cell, ...] = CELLS) -> tuple[Cell,
     wanted = patterns.split(",")
     for pattern in wanted:
         if not any(fnmatchcase(cell.name, pattern) for cell in cells):
-            raise BadInput(f"no cell is called {pattern}: choose among {', '.join(cell.name for cell in cells)}")
+            raise BadInput(f"no cell is called {pattern}: `measure.py cells` lists them")
     return tuple(cell for cell in cells if any(fnmatchcase(cell.name, pattern) for pattern in wanted))

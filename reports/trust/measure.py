@@ -139,6 +139,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except BadInput as error:
-        sys.exit(f"measure.py: {error}")
+        print(f"measure.py: {error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
