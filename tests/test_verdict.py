@@ -786,3 +786,16 @@ def test_margin_words_are_percentages() -> None:
     judgement = judged(experiment(wall(THREADS, Relation.WITHIN, 0.1, label="two loops")), steady(threads=105))
     assert judgement.reason == "two loops: 1.05× that of serial (1.05–1.05×), within the margin ±10 %"
     assert math.isclose(judgement.clauses[0].estimate.value or 0, 1.05)
+
+
+def test_a_share_says_what_was_shown_instead() -> None:
+    """The outcome that most of the other blocks showed, shortened; nothing where all were as expected."""
+    clause = Clause(THREADS, "outcome", Estimand.SHARE, Relation.ABOVE, 0.5, expected="ok")
+
+    def reason(outcomes: list[str]) -> str:
+        return judged(experiment(clause), scripted_blocks("gil", {THREADS: outcomes}, "outcome")).reason
+
+    assert "in 0 of 6 blocks, otherwise “NameError: num” (0–" in reason(["NameError: num"] * 4 + ["hung"] * 2)
+    assert "otherwise" not in reason(["ok"] * 6)
+    quoted = reason(["word " * 99] * 6).partition("“")[2].partition("”")[0]
+    assert (quoted[:9], quoted[-6:], len(quoted) <= 160) == ("word word", "word …", True)

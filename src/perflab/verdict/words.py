@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
+
 from perflab import units
 from perflab.model import Case, Clause, ClauseResult, Estimand, Quantity, Relation
 from perflab.verdict.clauses import half_width, quantity_of
 from perflab.verdict.evidence import Evidence
+
+MOST_TEXT = 160
+"""Characters of an outcome that a sentence quotes."""
 
 
 def sentence(evidence: Evidence, result: ClauseResult) -> str:
@@ -23,7 +29,7 @@ def measured(evidence: Evidence, result: ClauseResult) -> str:
         return "no value"
     unit = unit_of(evidence, clause)
     span = "" if found.low is None else f" ({units.interval(found.low, found.high, unit)})"
-    return f"{_value(quantity_of(evidence, clause), result, unit)}{span}"
+    return f"{_value(quantity_of(evidence, clause), result, unit)}{_otherwise(evidence, clause)}{span}"
 
 
 def smallest_effect(evidence: Evidence, result: ClauseResult) -> str:
@@ -85,6 +91,16 @@ def _value(quantity: Quantity, result: ClauseResult, unit: str) -> str:
         values = result.estimate.values
         return f"as expected in {sum(values):.0f} of {len(values)} blocks"
     return units.human(value, unit)
+
+
+def _otherwise(evidence: Evidence, clause: Clause) -> str:
+    """What a share's other samples showed most often, where that is a text: it is what a reader asks next."""
+    if clause.estimand is not Estimand.SHARE:
+        return ""
+    key = (clause.case.id, quantity_of(evidence, clause).observed)
+    seen = (one for table in evidence.tables for one in table.observations(key, False) if isinstance(one, str))
+    others = Counter(one for one in seen if one != clause.expected).most_common(1)
+    return f", otherwise “{textwrap.shorten(others[0][0], MOST_TEXT, placeholder=' …')}”" if others else ""
 
 
 def _place(result: ClauseResult, unit: str) -> str:

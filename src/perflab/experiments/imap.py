@@ -1,0 +1,286 @@
+"""Asks when results arrive, in which order, and when inputs are taken: map, imap, imap_unordered, executors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from perflab.experiments._arrivals import OF_EXECUTOR, OF_POOL, WORKERS, crew, observe
+from perflab.experiments._facts import facts_of
+from perflab.model import (
+    Arm,
+    Case,
+    Claim,
+    Clause,
+    Design,
+    Estimand,
+    Experiment,
+    Figure,
+    Group,
+    Mark,
+    Quantity,
+    Relation,
+    Role,
+    Sample,
+    Settings,
+)
+
+QUANTITIES = (
+    Quantity("first_share", "share", "time to the first result over the time to the last"),
+    Quantity("held_share", "share", "how long the first task's result was held back, over the time to the last result"),
+    Quantity("first_ns", "ns", "from the call to the arrival of the first result"),
+    Quantity("last_ns", "ns", "from the call to the arrival of the last result"),
+    Quantity("consumed_share", "share", "inputs taken from the caller's iterator when the first result arrived"),
+    Quantity("order", "", "whether results came in the order of submission"),
+    Quantity("printed", "", "what the tutorial's program prints: the sums for 2000000 and 200000"),
+)
+
+UNIT = 60_000
+"""Additions of the shortest task, some 2 ms: ten of them outlast the few ms that a woken worker may wait for a core."""
+
+SLOW, TASKS = 10, 8
+"""One task is ten times as long as the others, as in the tutorial; seven others keep a second worker busy meanwhile."""
+
+ORDERS: Mapping[str, tuple[int, ...]] = {
+    **{f"slow {word}": tuple(SLOW if n == place else 1 for n in range(1, TASKS + 1))
+       for word, place in (("first", 1), ("second", 2), ("fourth", 4), ("last", TASKS))},
+    "random": (1, 1, 2, 2, 3, 3, 4, 4),
+}  # fmt: skip
+"""Units of work of each task, in the order of submission; the random ones are shuffled in each block."""
+
+PLACES = {"slow first": 1, "slow second": 2, "slow fourth": 4, "slow last": TASKS}
+
+SUBMITTED = "as submitted"
+
+NEARLY_ALL = 0.9
+"""Who waits for all tasks has the first result when the last one is there: at 1, or a little before."""
+
+HALF = 0.5
+A_TENTH = 0.1
+NO_DIFFERENCE = 0.1
+ALWAYS = 0.5
+"""A share of blocks whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
+
+SLOW_SUM, FAST_SUM = 1999999000000, 19999900000
+PRINTED_SUM = 199999990000000
+"""What the tutorial prints for range(2000000): it is the sum of range(20000000), of ten times as many numbers."""
+
+TUTORIAL = """
+import json, multiprocessing
+
+def task(num):
+    res = 0
+    for i in range(num):
+        res += i
+    return res
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("METHOD").Pool(2) as pool:
+        results = list(pool.WAY(task, [2000000, 200000]))
+    print(json.dumps({"printed": " ".join(map(str, results))}))
+"""
+
+
+def design(settings: Settings) -> Design:
+    """Every pair of way and order, and the tutorial's programs, once a block."""
+    arms = [_arm(settings, case) for case in _grid(settings)]
+    programs = _programs(settings)
+    arms += [Arm(case, host="pool") for case in programs]
+    claims = (*_waiting(settings), *_ordered(settings), *_unordered(settings, programs), _eager(settings))
+    return Design((Group("orders", tuple(arms), single=True),), claims, tuple(_figures(settings)))
+
+
+def _case(settings: Settings, way: str, order: str) -> Case:
+    method = settings.chosen_start_methods[0]
+    return Case(strategy=way, start_method=method, workers=WORKERS, params=(("order", order),))
+
+
+def _arm(settings: Settings, case: Case) -> Arm:
+    """In the host of its Pool or executor; imap_unordered is compared with imap on the same tasks."""
+    imap = _case(settings, "imap", str(case.param("order"))) if case.strategy == "imap_unordered" else None
+    return Arm(case, imap, "pool" if case.strategy in OF_POOL else "executor")
+
+
+def _programs(settings: Settings) -> list[Case]:
+    """The tutorial's two programs; the quick plan runs by the other start methods only that which decides."""
+    pairs = [(method, way) for method in settings.chosen_start_methods for way in ("imap", "imap_unordered")]
+    first = settings.chosen_start_methods[0]
+    kept = [(m, w) for m, w in pairs if m == first or w == "imap_unordered" or settings.plan != "quick"]
+    return [Case(strategy="program", start_method=method, params=(("way", way),)) for method, way in kept]
+
+
+def _grid(settings: Settings) -> list[Case]:
+    """In the quick plan only what the claims need; the others sweep the place of the slow task."""
+    if settings.plan == "quick":
+        pool = [(way, order) for way in OF_POOL for order in ("slow first", "slow last")]
+        pairs = [*pool, ("imap", "random"), ("Executor.map", "slow last"), ("as_completed", "slow first")]
+    else:
+        pairs = [(way, order) for way in (*OF_POOL, *OF_EXECUTOR) for order in ORDERS]
+    return [_case(settings, *pair) for pair in pairs]
+
+
+def _level(case: Case, quantity: str, relation: Relation, bound: float, role: Role = Role.DECIDES) -> Clause:
+    words = {
+        "first_share": "first result",
+        "held_share": "first task's result held back",
+        "consumed_share": "inputs taken",
+    }
+    label = f"{words[quantity]}, {case.strategy}, {case.param('order')}"
+    return Clause(case, quantity, Estimand.LEVEL, relation, bound, role=role, label=label)
+
+
+def _shows(case: Case, quantity: str, expected: str, label: str, relation: Relation = Relation.ABOVE) -> Clause:
+    return Clause(case, quantity, Estimand.SHARE, relation, ALWAYS, label=label, expected=expected)
+
+
+def _waiting(settings: Settings) -> Iterator[Claim]:
+    """S15 is judged by the first result's place in time; what would wait stands beside it as a control."""
+
+    def case(way: str, order: str) -> Case:
+        return _case(settings, way, order)
+
+    waits = _level(case("map", "slow last"), "first_share", Relation.ABOVE, NEARLY_ALL, Role.SUPPORTS)
+    orders = ("slow last", "random", "slow first")
+    yield Claim(
+        "S15",
+        "imap waits until all tasks are done before it returns the first result",
+        (*(_level(case("imap", order), "first_share", Relation.ABOVE, NEARLY_ALL) for order in orders), waits),
+        ("S15",),
+        conditions="8 tasks on 2 workers, chunksize 1; the tutorial's own example has the slow task first",
+    )
+    holds = _level(case("map", "slow last"), "held_share", Relation.ABOVE, HALF, Role.SUPPORTS)
+    yield Claim(
+        "S15-streams",
+        "imap hands over the first task's result as soon as that task is done",
+        (*(_level(case("imap", order), "held_share", Relation.BELOW, A_TENTH) for order in orders), holds),
+        ("S15",),
+        conditions="within a tenth of the time to the last result; 8 tasks on 2 workers, chunksize 1",
+    )
+    yield Claim(
+        "S15-executor",
+        "imap is like Executor.map: both hand over first results before all tasks are done",
+        tuple(_level(case(way, "slow last"), "first_share", Relation.BELOW, HALF) for way in ("imap", "Executor.map")),
+        ("S15",),
+        conditions="the slow task last: the first result is there in less than half of the time to the last",
+    )
+
+
+def _ordered(settings: Settings) -> Iterator[Claim]:
+    cases = [case for case in _grid(settings) if case.strategy in ("map", "imap", "Executor.map")]
+    yield Claim(
+        "S15-order",
+        "map, imap and Executor.map return results in the order of submission, whichever task ends first",
+        tuple(_shows(case, "order", SUBMITTED, f"{case.strategy}, {case.param('order')}") for case in cases),
+        ("S15",),
+        conditions="8 tasks on 2 workers",
+    )
+
+
+def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
+    unordered, imap = (_case(settings, way, "slow first") for way in ("imap_unordered", "imap"))
+    sooner = Clause(unordered, "first_ns", Estimand.RATIO, Relation.BELOW, HALF, imap, label="time to the first result")
+    fast_first, deciding = f"{FAST_SUM} {SLOW_SUM}", [one for one in programs if one.param("way") == "imap_unordered"]
+    yield Claim(
+        "S16",
+        "imap_unordered yields whichever result is there first, and so has one sooner than imap",
+        (
+            sooner,
+            *(_shows(one, "printed", fast_first, f"tutorial's program, {one.start_method}") for one in deciding),
+        ),
+        ("S16",),
+        conditions="a slow task first; in less than half of imap's time, both with a chunksize of 1",
+    )
+    last = Clause(
+        unordered, "last_ns", Estimand.RATIO, Relation.WITHIN, NO_DIFFERENCE, imap, label="time to the last result"
+    )
+    yield Claim(
+        "S16-last",
+        "imap_unordered has the last result when imap has it",
+        (last,),
+        ("S16",),
+        conditions="a slow task first, chunksize 1; no difference means 10 % at most",
+    )
+    printed = {"imap": f"{PRINTED_SUM} {FAST_SUM}", "imap_unordered": f"{FAST_SUM} {PRINTED_SUM}"}
+    yield Claim(
+        "S16-sums",
+        f"The tutorial's programs print {PRINTED_SUM} and {FAST_SUM}, as it says",
+        tuple(_shows(one, "printed", printed[str(one.param("way"))], _program(one)) for one in programs),
+        ("S15", "S16"),
+        conditions=f"the tasks are 2000000 and 200000; {PRINTED_SUM} would be the sum for 20000000",
+    )
+
+
+def _program(case: Case) -> str:
+    return f"{case.param('way')}, {case.start_method}"
+
+
+def _eager(settings: Settings) -> Claim:
+    cases = [_case(settings, way, "slow last") for way in ("imap", "imap_unordered", "Executor.map")]
+    return Claim(
+        "imap-eager",
+        "imap, imap_unordered and Executor.map have taken all of their inputs when the first result is there",
+        tuple(_level(case, "consumed_share", Relation.ABOVE, 1 - 1 / (2 * TASKS)) for case in cases),
+        ("S15",),
+        conditions="8 inputs from a generator; by default, without a buffer size",
+    )
+
+
+def _figures(settings: Settings) -> Iterator[Figure]:
+    chosen = [case for case in _grid(settings) if case.param("order") in ("slow first", "slow last", "random")]
+    marks = tuple(Mark(case, case.strategy, series=str(case.param("order"))) for case in chosen)
+    title = "When the first result arrives, as a share of the time to the last"
+    claims = ("S15", "S15-executor")
+    yield Figure("imap-first-result", title, "strip", "first_share", Estimand.LEVEL, marks, log=False, claims=claims)
+    if settings.plan != "quick":
+        swept = [case for case in _grid(settings) if case.strategy in OF_POOL and case.param("order") in PLACES]
+        places = tuple(Mark(c, c.strategy, series=c.strategy, x=PLACES[str(c.param("order"))]) for c in swept)
+        title = "imap waits for the first task, not for all: the first result by the place of the slow task"
+        yield Figure(
+            "imap-place", title, "lines", "first_share", Estimand.LEVEL, places, log=False,
+            x_label="place of the slow task among eight", claims=("S15",),
+        )  # fmt: skip
+
+
+def probe(case: Case) -> Iterator[Sample]:
+    """One sample has the tasks done and dates their results, or runs the tutorial's program."""
+    if case.strategy == "program":
+        source = TUTORIAL.replace("METHOD", case.start_method).replace("WAY", str(case.param("way")))
+        yield lambda count: facts_of(source)
+        return
+    with crew(case.strategy, case.start_method) as workers:
+        yield lambda count: observe(case.strategy, workers, _sizes(str(case.param("order"))))
+
+
+def _sizes(order: str) -> list[int]:
+    """How far each task counts; random orders are drawn by the hash seed, which is new in each block."""
+    units = list(ORDERS[order])
+    if order == "random":
+        import random
+
+        random.Random(os.environ.get("PYTHONHASHSEED", "0")).shuffle(units)
+    return [UNIT * many for many in units]
+
+
+EXPERIMENT = Experiment(
+    name="imap",
+    question="When do the results of map, imap and imap_unordered arrive, in which order, and when are inputs taken?",
+    design=design,
+    probe=probe,
+    quantities=QUANTITIES,
+    how=(
+        "Eight tasks, each a sum found by additions in a Python loop, are given to two warm workers of a Pool or of a "
+        "ProcessPoolExecutor. One task is ten times as long as the others and is submitted first, last or in between; "
+        "or the lengths are mixed at random, anew in each block. Workers date the end of each task, and their parent "
+        "the arrival of each result, by one clock. Inputs come from a generator that counts how many were taken. Every "
+        "sum is checked. The tutorial's two programs are run as they are, with 2000000 and 200000, on two workers."
+    ),
+    limits=(
+        "imap seems to wait for all tasks where the slow one is submitted first, as in the tutorial's example: it "
+        "waits for the next result in order, and hands over what follows as soon as that is there. With a chunksize "
+        "above 1 a whole chunk must be done before its first result arrives; that of map is several tasks by default, "
+        "and 1 here, so that all are alike. The tutorial prints a sum that belongs to ten times as many numbers. "
+        "Seconds are not compared with its own, only orders and proportions."
+    ),
+    weight=5,
+    place=62,
+)
