@@ -210,6 +210,12 @@ def test_the_page_counts_what_the_folder_holds(scripted, tmp_path):
     assert "0.010% (python)" in page
 
 
+def test_an_interval_holds_the_truth_from_both_sides():
+    """Of intervals below, around and above the injected 3 %, one holds it."""
+    some = [line(low=low, high=high) for low, high in ((1.0, 1.02), (1.02, 1.04), (1.04, 1.06))]
+    assert "1 of 3" in findings.duel_row(cells.Cell("python", 3, 10, 60), some)
+
+
 def test_the_page_of_an_empty_folder_says_so(tmp_path):
     """Nothing measured is no promise kept."""
     page = findings.page(tmp_path)
