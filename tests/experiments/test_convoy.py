@@ -14,6 +14,7 @@ from scheduling_support import astride, judged, observe, quick
 from perflab.clock import pause
 from perflab.errors import WrongAnswer
 from perflab.experiments import convoy
+from perflab.experiments._loopback import sender
 from perflab.model import Case, Judgement, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
@@ -37,9 +38,8 @@ def answering(monkeypatch: pytest.MonkeyPatch, reply: Callable[[bytes], bytes]) 
     """Let the echo answer otherwise."""
 
     def answer(line: Any) -> None:
-        with line:
-            while message := line.recv(4096):
-                line.sendall(reply(message))
+        while message := line.recv(4096):
+            line.sendall(reply(message))
 
     monkeypatch.setattr(convoy, "_answer", answer)
 
@@ -55,8 +55,7 @@ def test_an_echo_that_hangs_up_is_a_wrong_answer(monkeypatch: pytest.MonkeyPatch
     """A connection that is closed instead of answered is not timed."""
 
     def hang_up(line: Any) -> None:
-        with line:
-            line.recv(4096)
+        line.recv(4096)
 
     monkeypatch.setattr(convoy, "_answer", hang_up)
     with pytest.raises(WrongAnswer, match="0 of 1 messages"):
@@ -76,9 +75,9 @@ def test_a_late_answer_does_not_put_off_the_next_message(monkeypatch: pytest.Mon
         return message
 
     answering(monkeypatch, nap)
-    with convoy._echo() as sender:
-        assert len(convoy._play(sender, [0])) == 1
-        first, second, third = convoy._play(sender, [0, 20_000, 40_000])
+    with sender() as sending, convoy._echo(sending) as port:
+        assert len(convoy._play(sending, port, [0])) == 1
+        first, second, third = convoy._play(sending, port, [0, 20_000, 40_000])
     assert first > 100 * MS
     assert second > 80 * MS
     assert third > 60 * MS

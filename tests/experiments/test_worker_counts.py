@@ -16,7 +16,11 @@ from perflab.experiments import _counted, worker_counts
 from perflab.model import Case, Judgement, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
-CASES = {(case.param("kind"), case.workers or case.strategy): case for case in quick("workers").cases}
+QUICK = quick("workers").cases
+CASES = {
+    (case.param("kind"), case.workers or case.strategy): case
+    for case in (*worker_counts.design(Settings("default")).cases, *QUICK)
+}
 KINDS = ("compute", "memory", "wait")
 
 
@@ -24,7 +28,7 @@ def test_each_case_is_done_and_each_counter_answers_and_nothing_is_left() -> Non
     """Wall time of each kind of work, checked; a number of CPUs of at least one from everyone who is asked."""
     small = [replace(case, size=min(case.size, 1000)) for case in CASES.values()]
     observed = observe("workers", small)
-    assert len(observed) == len(CASES) == 3 * 3 + 5
+    assert len(observed) == len(CASES) == 3 * 4 + 5
     for case, samples in observed.items():
         quantity = "cpus" if "kind=count" in case else "wall_ns"
         assert [set(sample) for sample in samples] == [{quantity}] * 2, case
@@ -78,12 +82,12 @@ def test_quotas_of_both_versions(files: dict[str, str], expected: float | None, 
 def judgements(**changed: Any) -> dict[str, Judgement]:
     """Judged by speed-ups and counts that confirm all claims, but for those that are ``changed``."""
     speedups: dict[str, Any] = {"compute_2": 1.8, "compute_8": 1.8, "wait_2": 2.0, "wait_8": 7.5} | changed
-    pool = speedups.pop("pool", 2.0)
+    quota = speedups.pop("quota", 2.0)
     wall: dict[Case, Any] = {CASES[kind, 1]: 100.0 for kind in KINDS}
     for name, one in speedups.items():
         kind, _, workers = name.partition("_")
         wall[CASES[kind, int(workers)]] = [100.0 / s for s in one] if isinstance(one, list) else 100.0 / one
-    cpus = {case: 2.0 for (kind, _), case in CASES.items() if kind == "count"} | {CASES["count", "Pool()"]: pool}
+    cpus = {case: 2.0 for case in QUICK if case.param("kind") == "count"} | {CASES["count", "cgroup quota"]: quota}
     return judged("workers", wall_ns=wall, cpus=cpus)
 
 
@@ -98,7 +102,7 @@ def judgements(**changed: Any) -> dict[str, Judgement]:
         ("workers-wait", {"wait_8": 3.0}, REFUTED),
         ("workers-wait", {"wait_8": astride(4.0)}, UNRESOLVED),
         ("workers-counts", {}, CONFIRMED),
-        ("workers-counts", {"pool": 4.0}, REFUTED),
+        ("workers-counts", {"quota": 1.0}, REFUTED),
     ],
 )
 def test_both_sides_of_each_bound(claim: str, changed: dict[str, Any], verdict: Verdict) -> None:
@@ -119,8 +123,14 @@ def test_both_sides_of_each_bound(claim: str, changed: dict[str, Any], verdict: 
 def test_the_sweep_ends_at_four_a_core(plan: str, cores: int, expected: set[int]) -> None:
     """One, the cores and four a core always; the powers of two between them in longer plans; never above 64."""
     design = worker_counts.design(Settings(plan, cores))
-    for kind in KINDS:
+    for kind in ("compute", "wait") if plan == "quick" else KINDS:
         assert {case.workers for case in design.cases if case.param("kind") == kind} == expected
+
+
+def test_the_quick_plan_leaves_out_what_takes_long() -> None:
+    """No vector to fill, and no Pool to start; all who count but the Pool are asked."""
+    assert {case.param("kind") for case in QUICK} == {"compute", "wait", "count"}
+    assert {case.strategy for case in QUICK if case.param("kind") == "count"} == set(_counted.COUNTERS) - {"Pool()"}
 
 
 def test_who_counts_agrees_with_the_system() -> None:

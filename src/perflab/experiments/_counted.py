@@ -16,7 +16,8 @@ from perflab.model import Case
 if TYPE_CHECKING:
     import socket
 
-WAIT_US = 2000
+WAIT_US = 1000
+POOL = "Pool()"
 
 Part = Callable[[int, int, int], float]
 """What the worker of that number does for the elements from start up to stop; parts add up."""
@@ -114,6 +115,6 @@ COUNTERS: Mapping[str, Callable[[], float]] = {
     "process_cpu_count": _by_affinity,
     "cgroup quota": _by_quota,
     "psutil physical": _by_psutil,
-    "Pool()": _by_pool,
+    POOL: _by_pool,
 }
 """Who is asked, the plainest first."""

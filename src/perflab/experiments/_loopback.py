@@ -86,16 +86,21 @@ def play(line, offsets):
             break
     return latencies
 
-with socket.create_connection(("{LOOPBACK}", int(sys.argv[1]))) as line:
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for order in sys.stdin:
-        print(json.dumps(play(line, json.loads(order))), flush=True)
+lines = {{}}
+for order in sys.stdin:
+    port, offsets = json.loads(order)
+    if port not in lines:
+        lines[port] = socket.create_connection(("{LOOPBACK}", port))
+        lines[port].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    print(json.dumps(play(lines[port], offsets)), flush=True)
+    if not offsets:
+        lines.pop(port).close()
 """
-"""Sends messages at the times it is told (us from now) whether or not the ones before were answered.
+"""Sends messages to a port at the times it is told (us from now), whether or not the ones before were answered.
 
 It prints how long each answer took, counted from when the message was meant to be sent, in ns: a sender that waits
 for answers would send less while they are slow, and leave out what it did not send (Tene's coordinated omission).
-Answers that are wrong, or that do not come for some seconds, end the list early.
+Answers that are wrong, or that do not come for some seconds, end the list early. No times at all end the connection.
 """
 
 
@@ -127,6 +132,11 @@ def _delaying_server() -> Iterator[int]:
     with program(DELAYING_SERVER) as process:
         assert process.stdout is not None
         yield int(process.stdout.readline())
+
+
+def sender() -> AbstractContextManager[subprocess.Popen[str]]:
+    """Open this process's sender, which its cases share."""
+    return shared("sender", lambda: program(SENDER))
 
 
 def connected(port: int) -> socket.socket:

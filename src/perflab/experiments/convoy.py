@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import WrongAnswer
-from perflab.experiments._loopback import LOOPBACK, SENDER, program
+from perflab.experiments._loopback import LOOPBACK, sender
 from perflab.model import (
     Arm,
     Case,
@@ -145,12 +145,12 @@ def probe(case: Case) -> Iterator[Sample]:
     """An echo on a thread of this process, a sender in another; a sample plays one schedule beside the neighbour."""
     interval_us, neighbour = int(case.param("interval_us")), str(case.param("neighbour"))
     offsets = _offsets(interval_us, neighbour)
-    with _echo() as sender:
-        _play(sender, [0])  # the first answer of a new connection is not counted
+    with sender() as sending, _echo(sending) as port:
+        _play(sending, port, [0])  # the first answer of a new connection is not counted
 
         def sample(count: int) -> Mapping[str, Observation]:
             with _switch_interval(interval_us), _neighbour(neighbour):
-                latencies = [one for _ in range(count) for one in _play(sender, offsets)]
+                latencies = [one for _ in range(count) for one in _play(sending, port, offsets)]
             return {"latency_ns": median(latencies), "worst_ns": max(latencies)}
 
         yield sample
@@ -164,12 +164,12 @@ def _offsets(interval_us: int, neighbour: str) -> list[int]:
     return [int(spacing * (number + 0.25 * (number * golden % 1))) for number in range(count)]
 
 
-def _play(sender: subprocess.Popen[str], offsets: list[int]) -> list[int]:
+def _play(sending: subprocess.Popen[str], port: int, offsets: list[int]) -> list[int]:
     """The latencies of all messages in ns; WrongAnswer where one was answered wrongly or not at all."""
-    assert sender.stdin is not None and sender.stdout is not None
-    sender.stdin.write(f"{json.dumps(offsets)}\n")
-    sender.stdin.flush()
-    line = sender.stdout.readline()
+    assert sending.stdin is not None and sending.stdout is not None
+    sending.stdin.write(f"{json.dumps([port, offsets])}\n")
+    sending.stdin.flush()
+    line = sending.stdout.readline()
     latencies: list[int] = json.loads(line) if line else []
     if len(latencies) != len(offsets):
         raise WrongAnswer(f"{len(latencies)} of {len(offsets)} messages came back as they were sent")
@@ -177,31 +177,34 @@ def _play(sender: subprocess.Popen[str], offsets: list[int]) -> list[int]:
 
 
 @contextmanager
-def _echo() -> Iterator[subprocess.Popen[str]]:
-    """The sender, connected to a thread that sends back what it receives."""
+def _echo(sending: subprocess.Popen[str]) -> Iterator[int]:
+    """The port of a thread that sends back what it receives, until the sender is told to send it nothing more."""
     import socket
     from threading import Thread
 
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server((LOOPBACK, 0)))
-        sender = stack.enter_context(program(SENDER, str(listener.getsockname()[1])))
-        listener.settimeout(10)
-        line, _ = listener.accept()
-        line.settimeout(None)
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        thread = Thread(target=_answer, args=(line,))
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port = int(listener.getsockname()[1])
+        thread = Thread(target=_accept, args=(listener,))
         thread.start()
         try:
-            yield sender
+            yield port
         finally:
-            stack.close()  # the sender ends, its connection closes, and with it the thread
+            _play(sending, port, [])
             thread.join()
 
 
-def _answer(line: socket.socket) -> None:
+def _accept(listener: socket.socket) -> None:
+    import socket
+
+    line, _ = listener.accept()
     with line:
-        while message := line.recv(4096):
-            line.sendall(message)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _answer(line)
+
+
+def _answer(line: socket.socket) -> None:
+    while message := line.recv(4096):
+        line.sendall(message)
 
 
 @contextmanager

@@ -74,18 +74,21 @@ class _Cells:
 def design(settings: Settings) -> Design:
     """Two tasks and one; the chain; compiled loops beside them; and what a serial part leaves of the speed-up."""
     cells = _cells(settings)
-    groups = (
-        _group("one task and two", cells.whole, cells.in_turn, cells.at_once, cells.halves),
+    first, splits = (cells.in_turn, cells.at_once, cells.halves), tuple(cells.splits.values())
+    quick = settings.plan == "quick"
+    groups = [
+        _group("one task and two", cells.whole, *dict.fromkeys((*first, *(splits if quick else ())))),
         _group("a chain", cells.chain, cells.chain_halves),
         _group("ceiling", cells.compiled, cells.compiled_halves),
-        _group("a serial part", cells.whole, *cells.splits.values()),
-    )
-    return Design(groups, tuple(_claims(settings, cells)), tuple(_figures(cells)))
+    ]
+    if not quick:
+        groups.append(_group("a serial part", cells.whole, *splits))
+    return Design(tuple(groups), tuple(_claims(settings, cells)), tuple(_figures(cells)))
 
 
 def _cells(settings: Settings) -> _Cells:
     size = settings.size("range_sum", "python")
-    method, workers = settings.chosen_start_methods[0], min(MOST_WORKERS, max(TWO, settings.most_workers))
+    method, most = settings.chosen_start_methods[0], min(MOST_WORKERS, max(TWO, settings.most_workers))
     whole = Case("range_sum", "python", "whole", 1, size, method)
     chain = replace(whole, workload="squaring", size=max(2, size // ADDITIONS_A_SQUARING))
     compiled = replace(whole, implementation="nogil", size=settings.size("range_sum", "nogil"))
@@ -95,7 +98,7 @@ def _cells(settings: Settings) -> _Cells:
         in_turn=replace(whole, strategy="two in turn"),
         at_once=replace(whole, strategy="two at once", workers=TWO),
         halves=_split(whole),
-        splits={percent: _split(whole, workers, percent) for percent in percents},
+        splits={percent: _split(whole, TWO if settings.plan == "quick" else most, percent) for percent in percents},
         chain=chain,
         chain_halves=_split(chain),
         compiled=compiled,

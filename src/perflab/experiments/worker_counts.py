@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from perflab.clock import monotonic_ns
 from perflab.errors import WrongAnswer
-from perflab.experiments._counted import COUNTERS, WORK, bounds
+from perflab.experiments._counted import COUNTERS, POOL, WORK, bounds
 from perflab.model import (
     PLANS,
     Arm,
@@ -45,8 +45,8 @@ OVERLAP = 2.0
 PARALLEL = 1.3
 """What S01's ceiling asks of a machine before it says anything of several cores."""
 
-VECTOR_BYTES = 32 * 2**20
-"""More than the caches that cores have of their own; filling it takes some 10 ms of each block."""
+VECTOR_BYTES = 128 * 2**20
+"""More than all caches of most machines; filling it takes too long for the quick plan."""
 
 ELEMENT_BYTES = 8
 
@@ -63,9 +63,11 @@ def design(settings: Settings) -> Design:
     """Each kind of work by its number of workers, and each counter asked once a block."""
     counts = _counts(settings)
     few = min(settings.most_workers, counts[-1])
-    swept = {kind: {count: _case(settings, kind, count, counts[-1]) for count in counts} for kind in KINDS}
-    counters = {name: Case(strategy=name, params=(("kind", "count"),)) for name in COUNTERS}
-    groups = (*(group for kind in KINDS for group in _groups(kind, swept[kind], few)), _counting(counters))
+    kinds = [kind for kind in KINDS if settings.plan != "quick" or kind != "memory"]
+    swept = {kind: {count: _case(settings, kind, count, counts[-1]) for count in counts} for kind in kinds}
+    asked = [name for name in COUNTERS if settings.plan != "quick" or name != POOL]
+    counters = {name: Case(strategy=name, params=(("kind", "count"),)) for name in asked}
+    groups = (*(group for kind in kinds for group in _groups(kind, swept[kind], few)), _counting(counters))
     claims = tuple(_claims(settings, swept, few, counters))
     return Design(groups, claims, tuple(_figures(settings, swept, counters)))
 
@@ -104,7 +106,7 @@ def _groups(kind: str, cases: Mapping[int, Case], few: int) -> Iterator[Group]:
 def _counting(counters: Mapping[str, Case]) -> Group:
     """The Pool in a host of its own, which has no threads when it forks."""
     first, *others = counters.values()
-    arms = (Arm(case, first, "pool" if case.strategy == "Pool()" else "shared") for case in others)
+    arms = (Arm(case, first, "pool" if case.strategy == POOL else "shared") for case in others)
     return Group("who counts", (Arm(first), *arms), single=True)
 
 
@@ -159,7 +161,7 @@ def _figures(
         tuple(
             Mark(case, f"{words}, {count}", swept[kind][1], words, count)
             for kind, words in KINDS.items()
-            for count, case in swept[kind].items()
+            for count, case in swept.get(kind, {}).items()
             if count > 1
         ),
         x_label="workers",
@@ -213,10 +215,11 @@ EXPERIMENT = Experiment(
     calibrates=("range_sum/nogil",),
     how=(
         "The same work is cut for one thread, for one a core, and for up to four a core: a compiled loop that stays in "
-        "registers, a compiled sum over 32 MiB of memory, both without the GIL, and questions to a server on the "
-        "loopback that answers each after 2 ms. The threads are up already, and every result is checked. Once a block "
-        "everyone who knows is asked for the number of CPUs: the operating system, the affinity of this process, the "
-        "quota of its control group, psutil for physical cores, and a Pool that is not told how many to start."
+        "registers, in longer runs a compiled sum over 128 MiB of memory, both without the GIL, and questions to a "
+        "server on the loopback that answers each after 1 ms. The threads are up already, and every result is "
+        "checked. Once a block everyone who knows is asked for the number of CPUs: the operating system, the affinity "
+        "of this process, the quota of its control group, psutil for physical cores, and in longer runs a Pool that is "
+        "not told how many processes to start."
     ),
     limits=(
         "Threads without the GIL stand for workers of any kind: what processes cost to start and to feed is asked "
