@@ -10,6 +10,7 @@ from perflab.model import (
     Arm,
     BlockRecord,
     Case,
+    Choice,
     Claim,
     Clause,
     Design,
@@ -19,6 +20,7 @@ from perflab.model import (
     Figure,
     Group,
     GroupRecord,
+    Guide,
     Mark,
     Quantity,
     Reference,
@@ -70,7 +72,10 @@ def speed_design(settings: Settings) -> Design:
                     Estimand.RATIO, tuple(marks), references=(Reference(1.93, "ceiling"), Reference(1.0, "one worker")),
                     claims=("S01", "S02"))  # fmt: skip
     arms = [Arm(SERIAL), *(Arm(case, SERIAL, case.id) for case in (THREADS, *POOLS, BROKEN))]
-    return Design((Group("speed", tuple(arms)),), claims, (figure,))
+    ways = (("one after another", SERIAL), ("threads", THREADS), *((f"Pool, {p.start_method}", p) for p in POOLS))
+    loops = Choice("a loop", (*ways, ("ProcessPoolExecutor", BROKEN)), "S02")
+    guide = Guide(f"Which way {HOSTILE}", (loops, Choice("the same on one core", ways[:2])), "wall_ns", ("cpu_ns",))
+    return Design((Group("speed", tuple(arms)),), claims, (figure,), (guide,))
 
 
 def access_design(settings: Settings) -> Design:

@@ -91,6 +91,18 @@ def test_nothing_measured_is_nothing_notable() -> None:
     assert text.notable(analyse(empty, report_samples.EXPERIMENTS)) == []
 
 
+def test_only_times_make_the_widest_gap(analysis: Analysis) -> None:
+    """A thousand times the bytes take no time at all."""
+    case, control = Case("w", "p", "pool"), Case("w", "p", "serial")
+    estimates = {"ns": 3.0, "bytes": 1000.0}
+    rows = tuple(
+        CaseSummary("e", case, Quantity(unit, unit, ""), Estimate(None, None, None), control, Estimate(r, r, r, (r,)))
+        for unit, r in estimates.items()
+    )
+    (said, *_) = text.notable(replace(analysis, summaries=rows, judgements=()))
+    assert said == "The widest gap beside it: pool takes 3.00× the time of serial (ns, e)."
+
+
 @pytest.mark.parametrize(("inverse", "ratio"), [(False, 0.5), (True, 2.0)])
 def test_a_speed_up_is_told_as_one_whichever_way_it_was_read(analysis: Analysis, inverse: bool, ratio: float) -> None:
     """Half the time and twice the speed are one finding."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from perflab.model import (
     Analysis,
+    Case,
     CaseSummary,
     ClauseResult,
     Design,
+    Estimand,
     Estimate,
     Experiment,
     Failure,
@@ -19,8 +22,9 @@ from perflab.model import (
     Verdict,
 )
 from perflab.report import circumstances, wording
-from perflab.report.content import Answer, CaseRow, ClauseRow, Content, Drawing, FailedCase, Section, anchor
+from perflab.report.content import Answer, CaseRow, ClauseRow, Content, Drawing, FailedCase, Guidance, Section, anchor
 from perflab.report.estimates import Estimator
+from perflab.report.guide import guidance
 from perflab.report.notable import notable
 
 
@@ -39,7 +43,25 @@ def compose(analysis: Analysis, estimate: Estimator, experiments: Mapping[str, E
         sections=tuple(_section(analysis, name, experiments.get(name), answers, estimate) for name in _names(analysis)),
         spent=circumstances.spent(analysis),
         colophon=circumstances.colophon(analysis),
+        guidance=tuple(_guidance(analysis, estimate, experiments, answers)),
     )
+
+
+def _guidance(
+    analysis: Analysis, estimate: Estimator, experiments: Mapping[str, Experiment], answers: tuple[Answer, ...]
+) -> Iterator[Guidance]:
+    """The maps that the run's experiments declare, as far as they were measured."""
+    known = wording.quantities(analysis)
+    for name in _names(analysis):
+        own = [answer for answer in answers if answer.experiment == name]
+
+        def ask(case: Case, control: Case | None, quantity: str, estimand: Estimand, name: str = name) -> Estimate:
+            return _estimate(estimate, name, case, control, quantity, estimand)[0]
+
+        for guide in _design(analysis, name, experiments.get(name))[0].guides:
+            found = guidance(guide, name, ask, partial(wording.quantity_named, known, name), own)
+            if found is not None:
+                yield found
 
 
 def _names(analysis: Analysis) -> tuple[str, ...]:
@@ -162,7 +184,10 @@ def failures(analysis: Analysis, experiment: str) -> tuple[FailedCase, ...]:
 
 def _drawing(analysis: Analysis, experiment: str, figure: Figure, estimate: Estimator) -> Drawing:
     known = wording.quantities(analysis)
-    found = [_estimate(estimate, experiment, figure, mark) for mark in figure.marks]
+    found = [
+        _estimate(estimate, experiment, mark.case, mark.control, figure.quantity, figure.estimand)
+        for mark in figure.marks
+    ]
     failed = {row.case.id: row.failure for row in analysis.summaries if row.experiment == experiment and row.failure}
     claims = {j.claim.id: j for j in analysis.judgements if j.experiment == experiment}
     stem = anchor(figure.name)
@@ -178,9 +203,11 @@ def _drawing(analysis: Analysis, experiment: str, figure: Figure, estimate: Esti
     )  # fmt: skip
 
 
-def _estimate(estimate: Estimator, experiment: str, figure: Figure, mark: Mark) -> tuple[Estimate, str]:
+def _estimate(
+    estimate: Estimator, experiment: str, case: Case, control: Case | None, quantity: str, estimand: Estimand
+) -> tuple[Estimate, str]:
     try:
-        return estimate(experiment, mark.case, mark.control, figure.quantity, figure.estimand), ""
+        return estimate(experiment, case, control, quantity, estimand), ""
     except Exception as error:  # A mark that cannot be estimated is told as missing; the other marks are drawn.
         return Estimate(None, None, None), f"{type(error).__name__}: {error}"
 

@@ -111,6 +111,35 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What suits one kind of work here, in a sentence, and the claim behind it where there is one."""
+
+    work: str
+    words: str
+    claim: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A table of a map: a row for each kind of work, a column for each way."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """A declared guide with what was measured; the first chart is the one that the advice goes by."""
+
+    title: str
+    anchor: str
+    experiment: str
+    advice: tuple[Advice, ...]
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """The whole report."""
 
@@ -125,6 +154,7 @@ class Content:
     sections: tuple[Section, ...]
     spent: tuple[tuple[str, str, str], ...]
     colophon: str
+    guidance: tuple[Guidance, ...] = ()
 
 
 def anchor(text: str) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from perflab.report.content import Answer, ClauseRow, Content, Drawing, FailedCase, Section, limited
+from perflab.report.content import (
+    Advice,
+    Answer,
+    Chart,
+    ClauseRow,
+    Content,
+    Drawing,
+    FailedCase,
+    Guidance,
+    Section,
+    limited,
+)
 from perflab.report.wording import plural
 
 MOST_BYTES = 900_000
@@ -47,6 +58,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[in
 
 def _lines(content: Content) -> Iterator[str]:
     yield from (f"**{escape(content.counts)}**", "", "# What this machine says", "", escape(content.colophon), "")
+    for guidance in content.guidance:
+        yield from _guidance(guidance)
     yield from ("## The machine", "")
     yield from (*table(("what", "is"), content.chief), "")
     yield from (f"- {escape(sentence)}" for sentence in content.quiet)
@@ -60,6 +73,29 @@ def _lines(content: Content) -> Iterator[str]:
         yield from _section(section)
     yield from ("", "## How the time was spent", "")
     yield from table(("on", "seconds", "of the wall time"), content.spent, right=(1, 2))
+
+
+def _guidance(guidance: Guidance) -> Iterator[str]:
+    yield from (f"## {escape(guidance.title)}", "")
+    yield from (_advice(one) for one in guidance.advice)
+    first, *others = guidance.charts
+    yield from ("", *_chart(first), "")
+    if others:
+        yield from ("<details><summary>The same by other measures</summary>", "")
+        for chart in others:
+            yield from (*_chart(chart), "")
+        yield from ("</details>", "")
+
+
+def _advice(one: Advice) -> str:
+    told = (
+        f" {one.claim.badge}, {escape(one.claim.id)}: {escape(one.claim.sentence.rstrip('. '))}." if one.claim else ""
+    )
+    return f"- **{escape(one.work)}**: {escape(one.words)}{told}"
+
+
+def _chart(chart: Chart) -> list[str]:
+    return [f"*{escape(chart.caption)}*", "", *table([escape(name) for name in chart.head], chart.rows)]
 
 
 def _answers(answers: Sequence[Answer]) -> list[str]:

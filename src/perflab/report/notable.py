@@ -86,7 +86,8 @@ def _manager(analysis: Analysis) -> str:
 
 
 def _gap(rows: Iterable[CaseSummary]) -> str:
-    alike = (row for row in rows if row.quantity.observed != "wall_ns" and "manager" not in _names(row))
+    times = (row for row in rows if row.quantity.unit == "ns" and row.quantity.observed != "wall_ns")
+    alike = (row for row in times if "manager" not in _names(row))
     widest = max(alike, key=_factor, default=None)
     return f"The widest gap beside it: {_gap_words(widest)}." if widest and _factor(widest) >= 2 else ""
 
