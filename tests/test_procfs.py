@@ -255,6 +255,45 @@ def test_live_readers_answer_for_this_process() -> None:
 
 
 @on_linux
+def test_what_a_forked_child_writes_is_its_own() -> None:
+    """Pages that it shares with its parent are not private to it; those that it wrote to are."""
+    size = 2**22
+    shared = bytearray(b"1") * size
+
+    def child_bytes(writes: bool) -> int:
+        ready, held = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            if writes:
+                shared[::4096] = b"2" * len(range(0, size, 4096))
+            os.write(ready[1], b".")
+            os.read(held[0], 1)
+            os._exit(0)
+        os.read(ready[0], 1)
+        found = procfs.private_dirty_bytes(pid)
+        os.write(held[1], b".")
+        os.waitpid(pid, 0)
+        for end in (*ready, *held):
+            os.close(end)
+        assert found is not None
+        return found
+
+    assert child_bytes(True) - child_bytes(False) > 0.9 * size
+
+
+@on_linux
+def test_threads_are_counted_while_they_live() -> None:
+    """One more while it waits; a process that is gone has no number."""
+    before, told = procfs.thread_count(os.getpid()), threading.Event()
+    waiting = threading.Thread(target=told.wait)
+    waiting.start()
+    assert before is not None and procfs.thread_count(os.getpid()) == before + 1
+    told.set()
+    waiting.join()
+    assert procfs.thread_count(2**22 + 1) is None
+
+
+@on_linux
 def test_a_handler_that_is_installed_is_seen_from_outside() -> None:
     """SIGINT is caught by Python from the start; a signal left alone is not."""
     signal.signal(signal.SIGUSR2, signal.SIG_DFL)

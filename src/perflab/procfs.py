@@ -79,6 +79,11 @@ def process_cpu_ns(pid: int) -> int | None:
         return None
 
 
+def thread_count(pid: int) -> int | None:
+    """How many threads ``pid`` has now, at least one; None where the system does not tell."""
+    return len(_threads(pid)) or None
+
+
 def stat(pid: int) -> Stat | None:
     """State, parent, process group and session of ``pid``."""
     text = read(PROC / str(pid) / "stat")
@@ -176,6 +181,11 @@ def memory_rollup(pid: int) -> dict[str, int] | None:
     """The sums over all mappings of ``pid`` by name, in bytes: Rss, Pss, Private_Dirty and so on."""
     text = read(PROC / str(pid) / "smaps_rollup")
     return parse_kilobytes(text) if text else None
+
+
+def private_dirty_bytes(pid: int) -> int | None:
+    """What ``pid`` has written to and shares with nobody, in bytes: of a forked child, the pages it copied or made."""
+    return (memory_rollup(pid) or {}).get("Private_Dirty")
 
 
 def pss_bytes(pids: Iterable[int]) -> int | None:
