@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from perflab import stats
 from perflab.model import PLANS
+from perflab.stats import shares
 
 LOOKS = [plan.looks for plan in PLANS.values()]
 FULL = (6, 8, 12, 18, 24, 36, 48)
@@ -206,6 +207,14 @@ def test_clopper_pearson_is_symmetric_and_nested(counts: tuple[int, int], confid
     assert low <= successes / trials <= high
 
 
+@given(st.integers(1, 80).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(1e-6, 1 - 1e-6))
+def test_binomial_tail_is_the_exact_sum(counts: tuple[int, int], p: float) -> None:
+    """Summing outwards from the likeliest count leaves nothing out, on whichever side of the tail's start it lies."""
+    (successes, trials), exactly = counts, Fraction(p)
+    terms = (math.comb(trials, k) * exactly**k * (1 - exactly) ** (trials - k) for k in range(successes, trials + 1))
+    assert shares._binomial_tail(successes, trials, p) == pytest.approx(float(sum(terms)), rel=1e-11, abs=1e-290)
+
+
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, 0)])
 def test_clopper_pearson_refuses_impossible_counts(successes: int, trials: int) -> None:
     """More successes than trials, or no trials, are refused."""
@@ -318,13 +327,15 @@ def test_bootstrap_needs_twenty_blocks() -> None:
     assert stats.bootstrap_interval([1.0] * 20) == (1.0, 1.0)
 
 
-def test_bootstrap_of_an_odd_count_has_the_known_distribution() -> None:
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_bootstrap_of_an_odd_count_has_the_known_distribution(confidence: float) -> None:
     """The median of a resample of 2m+1 exceeds x_(k) when at most m of its draws are among the k least (Efron 1979)."""
-    n, m = 21, 10
+    n, m, tail = 41, 20, (1 - confidence) / 2
     exceeds = [sum(math.comb(n, j) * (k / n) ** j * (1 - k / n) ** (n - j) for j in range(m + 1)) for k in range(n + 1)]
-    low = next(k for k in range(n + 1) if 1 - exceeds[k] > 0.025)
-    high = next(k for k in range(n + 1) if 1 - exceeds[k] >= 0.975)
-    assert stats.bootstrap_interval([float(k) for k in range(1, n + 1)], 0.95, 20_000) == (low, high)
+    assert min(abs(share - end) for share in exceeds for end in (tail, 1 - tail)) > 0.002  # beyond resampling error
+    low = next(k for k in range(n + 1) if 1 - exceeds[k] > tail)
+    high = next(k for k in range(n + 1) if 1 - exceeds[k] > 1 - tail)
+    assert stats.bootstrap_interval([float(k) for k in range(1, n + 1)], confidence, 20_000) == (low, high)
 
 
 @given(st.lists(finite, min_size=20, max_size=30), st.randoms())

@@ -6,7 +6,7 @@ Source: C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from perflab.stats.ranks import ALPHA
 
@@ -44,19 +44,27 @@ def share_look(looks: tuple[int, ...], n: int) -> tuple[int, float] | None:
 
 
 def _binomial_tail(successes: int, trials: int, p: float) -> float:
-    """P(X >= successes) for X binomial and 0 < p < 1; by logarithms, so that thousands of trials do not overflow.
+    """P(X >= successes) for X binomial and 0 < p < 1, from the likeliest of these counts outwards.
 
-    The side with fewer terms is summed: of 10,000 trials with 400 misses that is a 24th of them.
+    Only the first term goes by logarithms, so that thousands of trials do not overflow; each other one follows from
+    its neighbour, until they no longer matter.
     """
-    if successes <= trials // 2:
-        return 1 - _binomial_sum(0, successes, trials, p)
-    return _binomial_sum(successes, trials + 1, trials, p)
+    peak = min(max(successes, int((trials + 1) * p)), trials)
+    likeliest = math.exp(_log_choose(trials, peak) + peak * math.log(p) + (trials - peak) * math.log1p(-p))
+    odds = p / (1 - p)
+    up = ((trials - k) / (k + 1) * odds for k in range(peak, trials))
+    down = (k / ((trials - k + 1) * odds) for k in range(peak, successes, -1))
+    return math.fsum((likeliest, *_falling(likeliest, up), *_falling(likeliest, down)))
 
 
-def _binomial_sum(first: int, beyond: int, trials: int, p: float) -> float:
-    log_p, log_q = math.log(p), math.log1p(-p)
-    logs = (_log_choose(trials, k) + k * log_p + (trials - k) * log_q for k in range(first, beyond))
-    return math.fsum(math.exp(log) for log in logs)
+def _falling(term: float, factors: Iterator[float]) -> Iterator[float]:
+    """Each term from the one before, as long as it is not negligible beside the first."""
+    least = term * 1e-18
+    for factor in factors:
+        term *= factor
+        if term <= least:
+            return
+        yield term
 
 
 def _log_choose(n: int, k: int) -> float:
