@@ -1,0 +1,150 @@
+"""A Manager's server in a process of its own, started as a fresh interpreter, and clients that inherit nothing of it.
+
+The server binds to the loopback, or to a socket in a private folder, under a random key that reaches it by a pipe. It
+ends when that pipe closes, so that it never outlives the host.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from perflab.errors import WrongAnswer
+from perflab.experiments._shared import shared
+
+KEY_BYTES = 32
+WARM_CALLS = 40
+"""A fresh TCP connection acknowledges its first segments at once; the habit of waiting comes with some traffic."""
+
+DESK = """
+import sys
+import zlib
+from multiprocessing.managers import BaseManager
+
+
+class Office(BaseManager):
+    pass
+"""
+
+SERVER = f"""{DESK}
+
+import os
+import threading
+
+
+class Desk:
+    total = 0
+
+    def add(self, number):
+        self.total += number
+        return self.total
+
+    def weigh(self, data):
+        return zlib.adler32(data)
+
+
+def end_with_the_pipe():
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    desk = Desk()
+    key = bytes.fromhex(sys.stdin.readline())
+    Office.register("desk", callable=lambda: desk, exposed=("add", "weigh"))
+    address = sys.argv[1] if len(sys.argv) > 1 else ("127.0.0.1", 0)
+    server = Office(address=address, authkey=key).get_server()
+    threading.Thread(target=end_with_the_pipe, daemon=True).start()
+    print(server.address if isinstance(server.address, str) else server.address[1], flush=True)
+    server.serve_forever()
+"""
+"""Serves one object with a number; weigh() answers few bytes to many."""
+
+CLIENT = f"""{DESK}
+
+if __name__ == "__main__":
+    Office.register("desk")
+    with open(sys.argv[2]) as file:
+        key = bytes.fromhex(file.read())
+    office = Office(address=("127.0.0.1", int(sys.argv[1])), authkey=key)
+    office.connect()
+    print(office.desk().add(5), office.desk().add(2))
+"""
+"""A client in a program of its own: all it knows is the address, and a file with the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A running server: where it is, its key, and this process's proxy of the object served."""
+
+    address: Any
+    key: bytes
+    desk: Any
+    folder: str
+
+
+def office(transport: str) -> AbstractContextManager[Office]:
+    """The host's server of "TCP" or "AF_UNIX", started with the first case that calls it and ended with the last."""
+    return shared(("office", transport), lambda: _opened(transport))
+
+
+@contextmanager
+def _opened(transport: str) -> Iterator[Office]:
+    key = os.urandom(KEY_BYTES)
+    with tempfile.TemporaryDirectory(prefix="perflab-") as folder, _serving(transport, key, folder) as address:
+        desk = call_on(address, key)
+        for _ in range(WARM_CALLS):
+            desk.weigh(b"")
+        yield Office(address, key, desk, folder)
+
+
+@contextmanager
+def _serving(transport: str, key: bytes, folder: str) -> Iterator[Any]:
+    """The address of a fresh server process; it ends with the body."""
+    where = [os.path.join(folder, "office")] if transport == "AF_UNIX" else []
+    command = [sys.executable, "-S", "-c", SERVER, *where]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin and server.stdout
+        try:
+            server.stdin.write(key.hex() + "\n")
+            server.stdin.flush()
+            said = server.stdout.readline().strip()
+            if not said:
+                raise WrongAnswer("the Manager's server ended before it said its address, expected one line")
+            yield said if where else ("127.0.0.1", int(said))
+        finally:
+            server.kill()
+
+
+def call_on(address: Any, key: bytes) -> Any:
+    """A proxy of the object served at that address; AuthenticationError for another key than the server's."""
+    from multiprocessing.managers import BaseManager
+
+    class Visitor(BaseManager):
+        """A client's side."""
+
+    Visitor.register("desk")
+    visitor: Any = Visitor(address=address, authkey=key)
+    visitor.connect()
+    return visitor.desk()
+
+
+def visit(served: Office) -> str:
+    """What a client program says that adds 5 and 2 to the object's number, and what this process then sees of it."""
+    from perflab.programs import run_program
+
+    before = served.desk.add(0)
+    path = os.path.join(served.folder, "key")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+        file.write(served.key.hex())
+    ended = run_program(CLIENT, arguments=(str(served.address[1]), path))
+    expected = f"{before + 5} {before + 7}"
+    if ended.out.strip() != expected:
+        return ended.error or f"it printed {ended.out.strip()!r}, expected {expected!r}"
+    return "answered" if served.desk.add(0) == before + 7 else "answered, but its changes were not seen here"

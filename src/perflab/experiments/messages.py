@@ -1,0 +1,299 @@
+"""Asks how long a small message takes there and back, by each way to send one, and whether a Pipe is for two only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from perflab.clock import monotonic_ns
+from perflab.errors import WrongAnswer
+from perflab.experiments._channels import MESSAGE_BYTES, SEMAPHORES, SPINNING, echoing, written_by_two
+from perflab.experiments._partner import context
+from perflab.model import (
+    Arm,
+    Case,
+    Claim,
+    Clause,
+    Design,
+    Estimand,
+    Experiment,
+    Figure,
+    Group,
+    Mark,
+    Observation,
+    Quantity,
+    Reference,
+    Relation,
+    Role,
+    Sample,
+    Settings,
+)
+
+QUEUES = ("SimpleQueue", "Queue", "Manager.Queue")
+OTHERS = ("Connection bytes", "socketpair", SEMAPHORES, SPINNING)
+TRIPS = 150
+"""Round trips of a sample: 1 to 15 ms, and the median trip of a sample is not shown, but their mean."""
+
+SMALL_BYTES, LARGE_BYTES = MESSAGE_BYTES, 256 * 1024
+"""Written by two at once: what one call of the system takes whole, and what it takes piece by piece."""
+
+WRITTEN = {SMALL_BYTES: 300, LARGE_BYTES: 30}
+"""Messages of each writer."""
+
+PROGRAM = """
+import multiprocessing
+import sys
+
+
+def answering(end):
+    print("task1 recv", end.recv(), flush=True)
+    end.send("Got it")
+
+
+def asking(end):
+    end.send("abc")
+    print("task2 send abc", flush=True)
+    print(end.recv(), flush=True)
+
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    ends = context.Pipe()
+    processes = [context.Process(target=task, args=(end,)) for task, end in zip((answering, asking), ends)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+"""
+"""The tutorial's program on Pipe, written anew; each line is written as it comes."""
+
+LINES = ["task2 send abc", "task1 recv abc", "Got it"]
+COMPLETE = "all three lines, the answer last"
+
+QUANTITIES = (
+    Quantity("round_trip_ns", "ns", "from sending a message of 64 bytes to having its echo"),
+    Quantity(
+        "damaged_fraction", "share", "messages that did not arrive whole, of all that two processes wrote to one end"
+    ),
+    Quantity("outcome", "", "what the tutorial's program printed"),
+    Quantity("first_line", "", "the line that the tutorial's program printed first"),
+)
+
+
+def design(settings: Settings) -> Design:
+    """Round trips in two groups that have the Pipe in common; two writers and the program once a block."""
+    ways = [way for way in OTHERS if way != SPINNING or settings.cores > 1]
+    pipe = _way("Pipe")
+    groups = (
+        Group("round trips, queues", _against(pipe, QUEUES)),
+        Group("round trips, others", _against(pipe, ways)),
+        Group("two writers", tuple(Arm(case, cores=3) for case in _written(settings)), single=True),
+        Group("the program", tuple(map(Arm, _programs(settings))), single=True),
+    )
+    claims = (*_speed_claims(settings), *_pipe_claims(settings))
+    return Design(groups, claims, tuple(_figures(settings, ways)))
+
+
+def _way(name: str) -> Case:
+    return Case(strategy="echo", workers=1, params=(("way", name),))
+
+
+def _against(pipe: Case, ways: tuple[str, ...] | list[str]) -> tuple[Arm, ...]:
+    """Two processes that take turns; the Manager's is a third."""
+    served = {_way("Manager.Queue"): 3}
+    return (Arm(pipe, cores=2), *(Arm(_way(way), pipe, cores=served.get(_way(way), 2)) for way in ways))
+
+
+def _two(size: int, locked: bool) -> Case:
+    return Case(strategy="two writers", workers=2, params=(("bytes", size), ("lock", "Lock" if locked else "none")))
+
+
+def _written(settings: Settings) -> tuple[Case, ...]:
+    return _two(LARGE_BYTES, False), _two(LARGE_BYTES, True), _two(SMALL_BYTES, False)
+
+
+def _programs(settings: Settings) -> tuple[Case, ...]:
+    """By start method; the quick plan has time for the platform's own."""
+    methods = settings.chosen_start_methods[: 1 if settings.plan == "quick" else None]
+    return tuple(Case(strategy="program", start_method=method) for method in methods)
+
+
+def _ratio(name: str, relation: Relation, role: Role = Role.DECIDES, words: str = "") -> Clause:
+    """The way's round trip against the Pipe's."""
+    label = words or f"{name} / Pipe"
+    return Clause(_way(name), "round_trip_ns", Estimand.RATIO, relation, 1.0, _way("Pipe"), role, label)
+
+
+def _speed_claims(settings: Settings) -> Iterator[Claim]:
+    small = f"a message of {SMALL_BYTES} bytes there and back between two processes, both waiting for nothing else"
+    yield Claim(
+        "S27",
+        "A Pipe is faster than a Queue",
+        (
+            _ratio("Queue", Relation.ABOVE),
+            *(_ratio(one, Relation.ABOVE, Role.BESIDE) for one in ("SimpleQueue", QUEUES[2])),
+        ),
+        ("S27",),
+        conditions=small,
+    )
+    yield Claim(
+        "S18-small-semaphores",
+        "Shared memory with semaphores is faster than a Pipe for a small message",
+        (_ratio(SEMAPHORES, Relation.BELOW), _ratio("Connection bytes", Relation.BELOW, Role.BESIDE)),
+        ("S18",),
+        conditions=f"{small}; the receiver sleeps until a semaphore is released",
+    )
+    yield Claim(
+        "S18-small-spinning",
+        "Shared memory with a flag that is watched without sleeping is faster than a Pipe for a small message",
+        (_ratio(SPINNING, Relation.BELOW),) if settings.cores > 1 else (),
+        ("S18",),
+        conditions=f"{small}; the receiver keeps a core busy until the flag turns",
+        not_applicable="" if settings.cores > 1 else "there is one core, and who watches keeps the other from writing",
+    )
+    yield Claim(
+        "S18-small-Manager",
+        "A Manager, which the tutorial counts as shared memory, is faster than a Pipe for a small message",
+        (_ratio("Manager.Queue", Relation.BELOW),),
+        ("S18",),
+        conditions=f"{small}, through two queues of a Manager",
+    )
+
+
+def _damage(case: Case, words: str, role: Role = Role.DECIDES, whole: bool = False) -> Clause:
+    if not whole:
+        return Clause(case, "damaged_fraction", Estimand.LEVEL, Relation.ABOVE, 0.0, role=role, label=words)
+    return Clause(case, "damaged_fraction", Estimand.SHARE, Relation.ABOVE, 0.5, role=role, label=words, expected="0.0")
+
+
+def _pipe_claims(settings: Settings) -> Iterator[Claim]:
+    large, locked, small = _written(settings)
+    size = f"{LARGE_BYTES // 1024} KiB"
+    yield Claim(
+        "S27-two-writers",
+        "A Pipe is for two processes only: messages are damaged when two write to one end",
+        (
+            _damage(large, f"damaged of those of {size}, without a lock"),
+            _damage(locked, f"none damaged of those of {size}, with a lock round each", Role.SUPPORTS, whole=True),
+        ),
+        ("S27",),
+        conditions=f"messages of {size}, two processes at one end of a Pipe at the same time; with a lock as control",
+    )
+    yield Claim(
+        "S27-two-writers-small",
+        "Small messages of two processes to one end of a Pipe arrive whole",
+        (_damage(small, f"none damaged of those of {SMALL_BYTES} bytes, without a lock", whole=True),),
+        ("S27",),
+        conditions=f"messages of {SMALL_BYTES} bytes, each handed to the system in one call",
+    )
+    clauses = [
+        Clause(
+            case, name, Estimand.SHARE, Relation.ABOVE, 0.5,
+            role=role, label=f"{words}, {case.start_method}", expected=text,
+        )
+        for name, role, words, text in (
+            ("outcome", Role.DECIDES, "its three lines", COMPLETE),
+            ("first_line", Role.BESIDE, "the sender's line first, as the tutorial shows", LINES[0]),
+        )
+        for case in _programs(settings)
+    ]  # fmt: skip
+    yield Claim(
+        "S27-program",
+        "The tutorial's program on Pipe prints 'task2 send abc', 'task1 recv abc' and at last 'Got it'",
+        tuple(clauses),
+        ("S27",),
+        conditions="run for real; which of the first two lines comes first is open, as two processes print them",
+    )
+
+
+def _figures(settings: Settings, ways: list[str]) -> Iterator[Figure]:
+    pipe = _way("Pipe")
+    shown = tuple(Mark(_way(way), way) for way in ("Pipe", *ways, *QUEUES))
+    yield Figure(
+        "round-trips",
+        "A small message there and back between two processes",
+        "strip",
+        "round_trip_ns",
+        Estimand.LEVEL,
+        shown,
+        references=(Reference(1.0, "Pipe", pipe),),
+        claims=("S27", "S18-small-semaphores", "S18-small-spinning"),
+    )
+    large, locked, small = _written(settings)
+    marks = (
+        Mark(large, f"{LARGE_BYTES // 1024} KiB, no lock"),
+        Mark(locked, f"{LARGE_BYTES // 1024} KiB, a lock round each"),
+        Mark(small, f"{SMALL_BYTES} bytes, no lock"),
+    )
+    title = "Messages that did not arrive whole, of those that two processes wrote to one end of a Pipe"
+    claims = ("S27-two-writers", "S27-two-writers-small")
+    yield Figure("two-writers", title, "strip", "damaged_fraction", Estimand.LEVEL, marks, log=False, claims=claims)
+
+
+def probe(case: Case) -> Iterator[Sample]:
+    """A partner that echoes, or an observation that is made anew each time it is asked."""
+    if case.strategy == "echo":
+        yield from _echoed(str(case.param("way")))
+    else:
+        observe = {"two writers": _two_writers, "program": _transcript}[case.strategy]
+        yield lambda count: observe(case)
+
+
+def _echoed(way: str) -> Iterator[Sample]:
+    with echoing(way, context()) as end:
+        send, receive = end.send, end.receive
+        message = b"m" * MESSAGE_BYTES
+
+        def sample(count: int) -> Mapping[str, Observation]:
+            trips = TRIPS * count
+            end.begin(trips)
+            started = monotonic_ns()
+            for _ in range(trips):
+                send(message)
+                answer = receive()
+            took = monotonic_ns() - started
+            if answer != message:
+                raise WrongAnswer(f"the echo of {message!r} was {answer!r}")
+            return {"round_trip_ns": took / trips}
+
+        yield sample
+
+
+def _two_writers(case: Case) -> Mapping[str, Observation]:
+    size = int(case.param("bytes"))
+    written = WRITTEN[size]
+    whole = written_by_two(context(), size, written, case.param("lock") == "Lock")
+    return {"damaged_fraction": 1 - whole / (2 * written)}
+
+
+def _transcript(case: Case) -> Mapping[str, Observation]:
+    from perflab.programs import run_program
+
+    ended = run_program(PROGRAM, arguments=(case.start_method,))
+    printed = ended.out.splitlines()
+    complete = sorted(printed) == sorted(LINES) and printed[-1] == LINES[-1]
+    said = COMPLETE if complete else "it hung" if ended.hung else ended.error or "; ".join(printed)
+    return {"outcome": said, "first_line": printed[0] if printed else ""}
+
+
+EXPERIMENT = Experiment(
+    name="messages",
+    question="How long does a small message take there and back between two processes, and how many may share a Pipe?",
+    design=design,
+    probe=probe,
+    quantities=QUANTITIES,
+    how=(
+        "A partner process sends back every message of 64 bytes; a sample is 150 round trips, one after the other, by "
+        "each way: send() and recv() of a Pipe, the same connection with bytes, a socketpair, three kinds of queue "
+        "(one there and one back), and shared memory, where the receiver is woken by a semaphore or watches a "
+        "flag without sleeping. Two processes that write to one end of a Pipe write messages of one letter each, and "
+        "the reader counts those that are whole. The tutorial's program is run for real, its output kept."
+    ),
+    limits=(
+        "Both sides do nothing but wait for each other, and the time is mostly that of waking a process up, which "
+        "depends on whether its core sleeps. A spinning receiver costs a whole core. A Pipe with two readers, or with "
+        "more than two writers, is not looked at. The tutorial shows 'task1 recv abc'; its own print, which ends a "
+        "string with a blank and adds another argument, would write two blanks there."
+    ),
+    weight=6,
+    place=70,
+)

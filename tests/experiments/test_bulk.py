@@ -1,0 +1,99 @@
+"""bulk: every way delivers every byte, a wrong checksum goes red, verdicts on both sides of each bound."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sharing_support import astride, claim_of, design_of, observe, verdict
+
+from perflab.errors import CaseError, WrongAnswer
+from perflab.experiments import _transfers, bulk
+from perflab.model import Case, Role, Settings, Verdict
+
+CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
+
+
+def _case(way: str, size: int = 1000) -> Case:
+    return Case(strategy="transfer", params=(("way", way), ("bytes", size)))
+
+
+def test_each_way_is_timed_and_leaves_nothing() -> None:
+    """Every case of the quick plan observes its time; no receiver and no segment is left."""
+    cases = design_of("bulk").cases
+    observed = observe("bulk", cases)
+    assert len(observed) == len(cases) == 15
+    for case, seen in observed.items():
+        assert set(seen) == {"transfer_ns"}, case
+        assert seen["transfer_ns"] > 0, case  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("way", bulk.WAYS)
+@pytest.mark.parametrize("size", [1, 5000, 300_000])
+def test_the_receiver_has_every_byte(way: str, size: int) -> None:
+    """Blocks of odd sizes, below and above what a pipe takes at once, arrive with the checksum they left with."""
+    block = os.urandom(size)
+    with _transfers.transferring(way, block) as transfer:
+        assert {transfer(), transfer()} == {zlib.adler32(block)}
+
+
+@pytest.mark.parametrize("way", bulk.WAYS)
+def test_a_receiver_that_saw_other_bytes_is_a_wrong_answer(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checksum that is not the block's is not timed, whichever way it went."""
+    monkeypatch.setattr(_transfers, "zlib", SimpleNamespace(adler32=lambda block: 1))
+    probe = bulk.probe(_case(way))
+    with pytest.raises(WrongAnswer, match="checksum of 1000 bytes is 1, expected"):
+        next(probe)(1)
+    probe.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", [_transfers.KEPT, _transfers.FRESH])
+def test_a_block_that_shared_memory_cannot_hold_is_refused(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing it would end the process by SIGBUS; the case fails in words instead."""
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=1, f_frsize=512))
+    with pytest.raises(CaseError, match="512 bytes free"):
+        next(bulk.probe(_case(way)))
+
+
+def _fastest(size: str, ratio: Any) -> dict[str, Any]:
+    return {f"{size}, shared memory, kept / Pipe": ratio, f"{size}, shared memory, kept / socket": ratio}
+
+
+ALL = {**_fastest("4 KiB", 0.9), **_fastest("64 KiB", 0.9), **_fastest("4 MiB", 0.5)}
+BELOW = {"4 KiB, shared memory, kept / Pipe": 1.1, "64 KiB, shared memory, kept / Pipe": 0.95}
+FRESH = {f"{size}, shared memory, fresh / shared memory, kept": 1.2 for size in ("4 KiB", "4 MiB")}
+
+
+@pytest.mark.parametrize(
+    ("claim", "seen", "expected"),
+    [
+        ("S18", ALL, CONFIRMED),
+        ("S18", {**ALL, **_fastest("4 KiB", 1.1)}, REFUTED),
+        ("S18", {**ALL, **_fastest("64 KiB", astride(1.0))}, UNRESOLVED),
+        ("S18-large", _fastest("4 MiB", 0.8), CONFIRMED),
+        ("S18-large", _fastest("4 MiB", 1.2), REFUTED),
+        ("S18-large", _fastest("4 MiB", astride(1.0)), UNRESOLVED),
+        ("S18-below", BELOW, CONFIRMED),
+        ("S18-below", {**BELOW, "64 KiB, shared memory, kept / Pipe": 0.85}, REFUTED),
+        ("S18-below", {**BELOW, "64 KiB, shared memory, kept / Pipe": astride(0.9)}, UNRESOLVED),
+        ("S18-fresh", FRESH, CONFIRMED),
+        ("S18-fresh", {**FRESH, "4 MiB, shared memory, fresh / shared memory, kept": 0.9}, REFUTED),
+    ],
+)
+def test_verdicts_on_both_sides(claim: str, seen: dict[str, Any], expected: Verdict) -> None:
+    """Faster and slower than the others, with and without something won."""
+    assert verdict("bulk", claim, seen) is expected
+
+
+def test_the_sweep_reaches_from_64_bytes_to_256_mebibytes_where_there_is_time() -> None:
+    """The quick plan stops at 4 MiB; the largest block is passed once a block of measurements."""
+    sizes = {int(case.param("bytes")) for case in design_of("bulk", Settings("default")).cases}
+    assert (min(sizes), max(sizes)) == (64, 256 * 2**20)
+    assert max(int(case.param("bytes")) for case in design_of("bulk").cases) == 4 * 2**20
+    single = {group.name for group in design_of("bulk", Settings("default")).groups if group.single}
+    assert single == {"256 MiB"}
+    deciding = [c.label for c in claim_of("bulk", "S18-large", Settings("default")).clauses if c.role is Role.DECIDES]
+    assert len(deciding) == 6
