@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from perflab.stats.intervals import ordered_numbers
 from perflab.stats.ranks import ALPHA
@@ -35,12 +36,16 @@ def bootstrap_interval(
     beyond = int((resamples + 1) * (1 - confidence) / 2)
     if beyond < 1:
         raise ValueError(f"{resamples} resamples give no interval of {confidence:.2%}, expected more of them")
-    draw = random.Random(seed)
-    medians = sorted(_resampled_median(ordered, draw) for _ in range(resamples))
+    medians = sorted((ordered[i] + ordered[j]) / 2 for i, j in _middles(len(ordered), resamples, seed))
     return medians[beyond - 1], medians[-beyond]
 
 
-def _resampled_median(ordered: list[float], draw: random.Random) -> float:
-    again = sorted(draw.choices(ordered, k=len(ordered)))
-    half = len(again) // 2
-    return again[half] if len(again) % 2 else (again[half - 1] + again[half]) / 2
+@cache
+def _middles(n: int, resamples: int, seed: int) -> tuple[tuple[int, int], ...]:
+    """The two middle places (one, twice, for odd n) of each resample of n ordered values.
+
+    A resample draws places, whatever stands there: with a fixed seed they serve every series of that length.
+    """
+    draw = random.Random(seed)
+    drawn = (sorted(draw.choices(range(n), k=n)) for _ in range(resamples))
+    return tuple((places[(n - 1) // 2], places[n // 2]) for places in drawn)
