@@ -18,7 +18,7 @@ CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNR
 
 
 def _case(way: str, size: int = 1000) -> Case:
-    return Case(strategy="transfer", params=(("way", way), ("bytes", size)))
+    return Case(strategy=way, params=(("bytes", size),))
 
 
 def test_each_way_is_timed_and_leaves_nothing() -> None:

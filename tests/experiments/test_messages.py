@@ -21,14 +21,15 @@ DESIGN = design_of("messages")
 def test_each_case_observes_what_it_promises_and_leaves_nothing() -> None:
     """Round trips by every way there is, damage, and what the program printed."""
     observed = observe("messages", DESIGN.cases)
-    promised = {"echo": {"round_trip_ns"}, "two writers": {"damaged_fraction"}, "program": {"outcome", "first_line"}}
-    assert {case.param("way") for case in DESIGN.cases if case.strategy == "echo"} == set(_channels.CHANNELS)
+    trips, writers, program = "round trips", "two writers", "program"
+    promised = {trips: {"round_trip_ns"}, writers: {"damaged_fraction"}, program: {"outcome", "first_line"}}
+    assert {case.strategy for case in DESIGN.cases if case.param("task") == trips} == set(_channels.CHANNELS)
     for case in DESIGN.cases:
-        assert set(observed[case.id]) == promised[case.strategy], case.id
+        assert set(observed[case.id]) == promised[str(case.param("task"))], case.id
         assert observed[case.id].get("round_trip_ns", 1) > 0, case.id  # type: ignore[operator]
         if case.param("lock") == "Lock":
             assert observed[case.id]["damaged_fraction"] == 0, case.id
-        if case.strategy == "program":
+        if case.param("task") == program:
             assert observed[case.id]["outcome"] == messages.COMPLETE
 
 
@@ -60,7 +61,7 @@ def test_another_message_than_was_sent_is_a_wrong_answer(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(messages, "echoing", deaf)
     with pytest.raises(WrongAnswer, match="something else"):
-        next(messages.probe(Case(strategy="echo", params=(("way", "Pipe"),))))(1)
+        next(messages.probe(messages._way("Pipe")))(1)
 
 
 class _Scripted:
@@ -110,7 +111,7 @@ def test_another_transcript_is_kept_as_it_is(
 ) -> None:
     """Only three lines with the answer last are the tutorial's; anything else is told."""
     monkeypatch.setattr(messages, "PROGRAM", source)
-    found = messages._transcript(Case(strategy="program", start_method="spawn"))
+    found = messages._transcript(Case(strategy="Pipe", start_method="spawn"))
     assert found == {"outcome": outcome, "first_line": first}
 
 
@@ -153,7 +154,7 @@ def test_nobody_spins_on_one_core() -> None:
     """Who watches a flag would keep the other from turning it: the way is not measured, and its claim says why."""
     single = Settings("quick", 1, METHODS)
     assert "one core" in claim_of("messages", "S18-small-spinning", single).not_applicable
-    assert messages.SPINNING not in {case.param("way") for case in design_of("messages", single).cases}
+    assert messages.SPINNING not in {case.strategy for case in design_of("messages", single).cases}
 
 
 def test_longer_plans_run_the_program_by_every_start_method() -> None:

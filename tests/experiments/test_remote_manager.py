@@ -22,8 +22,7 @@ def test_each_case_observes_what_it_promises_and_leaves_nothing() -> None:
     """Calls take time, the program is answered, the stranger refused; no server and no socket stays."""
     observed = observe("remote-manager", CASES)
     for case in CASES:
-        promised = {"call": {"call_ns"}, "client": {"outcome"}}[case.strategy]
-        assert set(observed[case.id]) == promised, case.id
+        assert set(observed[case.id]) == ({"call_ns"} if case.param("bytes") else {"outcome"}), case.id
     assert observed[remote_manager.PROGRAM.id] == {"outcome": "answered"}
     assert observed[remote_manager.STRANGER.id] == {"outcome": "AuthenticationError"}
 
@@ -113,6 +112,6 @@ def test_the_cliff_is_swept_where_there_is_time(plan: str, kind: str) -> None:
     """The quick plan has one size on either side of the edge; the others draw a line over many."""
     design = design_of("remote-manager", Settings(plan))
     assert design.figures[0].kind == kind
-    sizes = {int(case.param("bytes")) for case in design.cases if case.strategy == "call"}
+    sizes = {int(case.param("bytes")) for case in design.cases if case.param("bytes")}
     assert {1024, 32 * 1024} <= sizes
     assert (len(sizes) > 2) == (plan != "quick")

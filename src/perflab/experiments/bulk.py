@@ -59,7 +59,7 @@ def design(settings: Settings) -> Design:
 
 
 def _case(way: str, size: int) -> Case:
-    return Case(strategy="transfer", workers=1, params=(("way", way), ("bytes", size)))
+    return Case(strategy=way, workers=1, params=(("bytes", size),))
 
 
 def _arms(size: int, ways: tuple[str, ...]) -> tuple[Arm, ...]:
@@ -151,7 +151,7 @@ def probe(case: Case) -> Iterator[Sample]:
     size = int(case.param("bytes"))
     with shared(("block", size), lambda: nullcontext(_block(size))) as block:
         expected, blocks = zlib.adler32(block), max(1, min(MOST_BLOCKS, PASSED_BYTES // size))
-        with transferring(str(case.param("way")), block) as transfer:
+        with transferring(case.strategy, block) as transfer:
 
             def sample(count: int) -> Mapping[str, Observation]:
                 started = monotonic_ns()

@@ -94,7 +94,7 @@ def design(settings: Settings) -> Design:
 
 
 def _way(name: str) -> Case:
-    return Case(strategy="echo", workers=1, params=(("way", name),))
+    return Case(strategy=name, workers=1, params=(("task", "round trips"),))
 
 
 def _against(pipe: Case, ways: tuple[str, ...] | list[str]) -> tuple[Arm, ...]:
@@ -104,7 +104,8 @@ def _against(pipe: Case, ways: tuple[str, ...] | list[str]) -> tuple[Arm, ...]:
 
 
 def _two(size: int, locked: bool) -> Case:
-    return Case(strategy="two writers", workers=2, params=(("bytes", size), ("lock", "Lock" if locked else "none")))
+    lock = "Lock" if locked else "none"
+    return Case(strategy="Pipe", workers=2, params=(("task", "two writers"), ("bytes", size), ("lock", lock)))
 
 
 def _written(settings: Settings) -> tuple[Case, ...]:
@@ -114,7 +115,7 @@ def _written(settings: Settings) -> tuple[Case, ...]:
 def _programs(settings: Settings) -> tuple[Case, ...]:
     """By start method; the quick plan has time for the platform's own."""
     methods = settings.chosen_start_methods[: 1 if settings.plan == "quick" else None]
-    return tuple(Case(strategy="program", start_method=method) for method in methods)
+    return tuple(Case(strategy="Pipe", start_method=method, params=(("task", "program"),)) for method in methods)
 
 
 def _ratio(name: str, relation: Relation, role: Role = Role.DECIDES, words: str = "") -> Clause:
@@ -231,10 +232,10 @@ def _figures(settings: Settings, ways: list[str]) -> Iterator[Figure]:
 
 def probe(case: Case) -> Iterator[Sample]:
     """A partner that echoes, or an observation that is made anew each time it is asked."""
-    if case.strategy == "echo":
-        yield from _echoed(str(case.param("way")))
+    if case.param("task") == "round trips":
+        yield from _echoed(case.strategy)
     else:
-        observe = {"two writers": _two_writers, "program": _transcript}[case.strategy]
+        observe = {"two writers": _two_writers, "program": _transcript}[str(case.param("task"))]
         yield lambda count: observe(case)
 
 

@@ -61,11 +61,11 @@ def design(settings: Settings) -> Design:
 
 
 def _call(transport: str, size: int) -> Case:
-    return Case(strategy="call", params=(("transport", transport), ("bytes", size)))
+    return Case(strategy=transport, params=(("bytes", size),))
 
 
-PROGRAM = Case(strategy="client", params=(("key", "right"), ("transport", "TCP")))
-STRANGER = Case(strategy="client", params=(("key", "wrong"), ("transport", "TCP")))
+PROGRAM = Case(strategy="TCP", params=(("key", "right"),))
+STRANGER = Case(strategy="TCP", params=(("key", "wrong"),))
 
 
 def _becomes(case: Case, outcome: str, label: str, role: Role = Role.DECIDES) -> Clause:
@@ -145,8 +145,8 @@ def _figures(sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 def probe(case: Case) -> Iterator[Sample]:
     """The server is started with the first case of a transport and serves them all."""
-    with office(str(case.param("transport"))) as served:
-        if case.strategy == "call":
+    with office(case.strategy) as served:
+        if case.param("bytes"):
             data = bytes(int(case.param("bytes")))
             yield lambda count: {"call_ns": _median_call(served.desk, data)}
         elif case.param("key") == "right":

@@ -77,7 +77,7 @@ def design(settings: Settings) -> Design:
     pairs = [_pair(settings, number, lock) for number in NUMBERS for lock in ("none", PROPER[number])]
     own = [case for case in (_forked(settings), _pickled(settings)) if case]
     threads = [_threads(shape) for shape in STATEMENTS]
-    arms = (Arm(case, cores=3 if case.param("number") == "Manager.Value" else 0) for case in (*pairs, *own, *threads))
+    arms = (Arm(case, cores=3 if case.strategy == "Manager.Value" else 0) for case in (*pairs, *own, *threads))
     claims = (*_process_claims(settings), *_lock_claims(settings), *_thread_claims())
     return Design((Group("updates", tuple(arms), single=True),), claims, tuple(_figures(settings)))
 
@@ -85,8 +85,7 @@ def design(settings: Settings) -> Design:
 def _pair(settings: Settings, number: str, lock: str, start_method: str = "") -> Case:
     free = MIDDLE if number == "Value" else LONG
     count = MANAGED[settings.plan] if number == "Manager.Value" else free if lock in USELESS else SHORT
-    params = (("number", number), ("lock", lock), ("updates", count))
-    return Case(strategy="processes", workers=2, start_method=start_method, params=params)
+    return Case(strategy=number, workers=2, start_method=start_method, params=(("lock", lock), ("updates", count)))
 
 
 def _methods(settings: Settings) -> tuple[str, ...]:
@@ -108,17 +107,17 @@ def _threads(shape: str) -> Case:
 
 
 def _loses(case: Case, role: Role = Role.DECIDES) -> Clause:
-    label = f"lost from a {case.param('number')} {WORDS[str(case.param('lock'))]}"
+    label = f"lost from a {case.strategy} {WORDS[str(case.param('lock'))]}"
     return Clause(case, "lost_fraction", Estimand.LEVEL, Relation.ABOVE, 0.0, role=role, label=label)
 
 
 def _loses_nothing(case: Case, role: Role = Role.DECIDES) -> Clause:
-    label = f"no update lost from a {case.param('number')} {WORDS[str(case.param('lock'))]}"
+    label = f"no update lost from a {case.strategy} {WORDS[str(case.param('lock'))]}"
     return Clause(case, "lost_updates", Estimand.SHARE, Relation.ABOVE, 0.5, role=role, label=label, expected="0")
 
 
 def _ends_at_zero(case: Case, relation: Relation = Relation.ABOVE, role: Role = Role.DECIDES) -> Clause:
-    label = f"0 in the end, {case.param('number')} {WORDS[str(case.param('lock'))]}"
+    label = f"0 in the end, {case.strategy} {WORDS[str(case.param('lock'))]}"
     return Clause(case, "final_value", Estimand.SHARE, relation, 0.5, role=role, label=label, expected="0")
 
 
@@ -240,23 +239,23 @@ def _figures(settings: Settings) -> Iterator[Figure]:
     yield Figure("update-costs", cost, "strip", "update_ns", level, correct, claims=("S20-cost",))
     shapes = tuple(Mark(_threads(shape), words) for shape, words in STATEMENTS.items())
     claims = ("lost-threads-plain", "lost-threads-call")
-    title = f"What two threads lost of {2 * THREADED:,} updates, by the shape of the statement"
-    yield Figure("lost-threads", title, "strip", "lost_updates", level, shapes, claims=claims)
+    title = "What two threads lost of their updates of one number, by the shape of the statement"
+    yield Figure("lost-threads", title, "strip", "lost_fraction", level, shapes, log=False, claims=claims)
 
 
 def _label(case: Case) -> str:
-    return f"{case.param('number')}, {WORDS[str(case.param('lock'))].removeprefix('with ')}"
+    return f"{case.strategy}, {WORDS[str(case.param('lock'))].removeprefix('with ')}"
 
 
 def probe(case: Case) -> Iterator[Sample]:
     """One observation each time it is asked, whatever the count."""
-    observe = {"processes": _processes, "threads": _between_threads, "argument": _argument}[case.strategy]
+    observe = {"threads": _between_threads, "argument": _argument}.get(case.strategy, _processes)
     yield lambda count: observe(case)
 
 
 def _processes(case: Case) -> Mapping[str, Observation]:
     made = int(case.param("updates"))
-    seen = two_processes(str(case.param("number")), str(case.param("lock")), made)
+    seen = two_processes(case.strategy, str(case.param("lock")), made)
     return {**_missing(seen.total, 2 * made), "final_value": seen.balance, "update_ns": seen.took_ns / (2 * made)}
 
 
