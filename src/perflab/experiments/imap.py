@@ -30,12 +30,14 @@ QUANTITIES = (
     Quantity("held_share", "share", "how long the first task's result was held back, over the time to the last result"),
     Quantity("first_ns", "ns", "from the call to the arrival of the first result"),
     Quantity("last_ns", "ns", "from the call to the arrival of the last result"),
-    Quantity("consumed_share", "share", "inputs taken from the caller's iterator when the first result arrived"),
+    Quantity(
+        "consumed_share", "share", "inputs taken from the caller's iterator before the caller took a second result"
+    ),
     Quantity("order", "", "whether results came in the order of submission"),
     Quantity("printed", "", "what the tutorial's program prints: the sums for 2000000 and 200000"),
 )
 
-UNIT = 60_000
+UNIT = 50_000
 """Additions of the shortest task, some 2 ms: ten of them outlast the few ms that a woken worker may wait for a core."""
 
 SLOW, TASKS = 10, 8
@@ -112,8 +114,8 @@ def _programs(settings: Settings) -> list[Case]:
 def _grid(settings: Settings) -> list[Case]:
     """In the quick plan only what the claims need; the others sweep the place of the slow task."""
     if settings.plan == "quick":
-        pool = [(way, order) for way in OF_POOL for order in ("slow first", "slow last")]
-        pairs = [*pool, ("imap", "random"), ("Executor.map", "slow last"), ("as_completed", "slow first")]
+        pairs = [("imap", order) for order in ("slow first", "slow last", "random")]
+        pairs += [("map", "slow last"), ("imap_unordered", "slow first"), ("Executor.map", "slow last")]
     else:
         pairs = [(way, order) for way in (*OF_POOL, *OF_EXECUTOR) for order in ORDERS]
     return [_case(settings, *pair) for pair in pairs]
@@ -215,10 +217,10 @@ def _program(case: Case) -> str:
 
 
 def _eager(settings: Settings) -> Claim:
-    cases = [_case(settings, way, "slow last") for way in ("imap", "imap_unordered", "Executor.map")]
+    cases = [_case(settings, way, "slow last") for way in ("imap", "Executor.map")]
     return Claim(
         "imap-eager",
-        "imap, imap_unordered and Executor.map have taken all of their inputs when the first result is there",
+        "imap and Executor.map take all of their inputs before their caller takes a second result",
         tuple(_level(case, "consumed_share", Relation.ABOVE, 1 - 1 / (2 * TASKS)) for case in cases),
         ("S15",),
         conditions="8 inputs from a generator; by default, without a buffer size",
@@ -281,6 +283,6 @@ EXPERIMENT = Experiment(
         "and 1 here, so that all are alike. The tutorial prints a sum that belongs to ten times as many numbers. "
         "Seconds are not compared with its own, only orders and proportions."
     ),
-    weight=5,
+    weight=4.5,
     place=62,
 )
