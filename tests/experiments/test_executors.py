@@ -29,7 +29,7 @@ GOES_ON = {
 }
 KNOWN: dict[Case, dict[str, str]] = {
     THREAD: {"said": _failing.SAID, "lambda": "done", "chunk": "2 workers", "change": "seen"},
-    FORK: {"said": _failing.SAID, "lambda": "not pickled", "chunk": "1 worker", "change": "not seen"},
+    FORK: {"said": _failing.SAID, "lambda": "an error", "chunk": "1 worker", "change": "not seen"},
     POOL: {**GOES_ON, "killed": "no answer", "queued": "done, done"},
     EXECUTOR: {**GOES_ON, "killed": "BrokenProcessPool", "queued": "BrokenProcessPool, BrokenProcessPool"},
 }  # fmt: skip

@@ -66,8 +66,8 @@ def differ(executor):
 def try_lambda(executor):
     try:
         return "done" if executor.submit(lambda: 7).result() == 7 else "wrong"
-    except Exception as error:
-        return "not pickled" if "pickle" in f"{type(error).__name__} {error}".lower() else repr(error)
+    except Exception:  # that it cannot be pickled, by a type and in words that differ between versions
+        return "an error"
 
 if __name__ == "__main__":
     if "KIND" == "ThreadPoolExecutor":
