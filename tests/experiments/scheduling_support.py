@@ -36,6 +36,7 @@ if __name__ == "__main__":
         sample = next(opened)
         observed[case.id] = [dict(sample(1)), dict(sample(2))]
         opened.close()
+        sample = opened = None
     left = [child.pid for child in psutil.Process().children(recursive=True) if not is_servant(child)]
     gc.collect()
     maps = pathlib.Path("/proc/self/maps")

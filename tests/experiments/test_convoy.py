@@ -89,7 +89,7 @@ def test_messages_are_far_enough_apart_to_find_the_echo_idle() -> None:
         interval = int(case.param("interval_us"))
         held = 2 * interval if case.param("neighbour") == "python" else 0
         offsets = convoy._offsets(interval, str(case.param("neighbour")))
-        assert len(offsets) >= 6
+        assert 1 <= len(offsets) <= 3
         assert all(later - earlier > held for earlier, later in pairwise(offsets))
 
 
@@ -127,13 +127,14 @@ def _ns(ms: Any) -> Any:
         ("convoy", {}, CONFIRMED),
         ("convoy", {"loop": 0.2, "short": 0.1}, REFUTED),
         ("convoy", {"loop": 4.4}, REFUTED),
-        ("convoy", {"loop": 12.0}, REFUTED),
+        ("convoy", {"loop": 12.0}, CONFIRMED),
         ("convoy", {"alone": 0.6}, REFUTED),
         ("convoy", {"loop": astride(4.5)}, UNRESOLVED),
         ("convoy", {"compiled": 1.2}, UNRESOLVED),
         ("convoy-interval", {}, CONFIRMED),
         ("convoy-interval", {"short": 1.2}, REFUTED),
         ("convoy-interval", {"short": 0.2}, REFUTED),
+        ("convoy-interval", {"compiled": 0.6}, UNRESOLVED),
         ("convoy-interval", {"short": astride(1.04)}, UNRESOLVED),
         ("convoy-nogil", {}, CONFIRMED),
         ("convoy-nogil", {"compiled": 1.2}, REFUTED),
@@ -141,15 +142,16 @@ def _ns(ms: Any) -> Any:
     ],
 )
 def test_both_sides_of_each_bound(claim: str, changed: dict[str, Any], verdict: Verdict) -> None:
-    """One interval, neither part of it nor several; ten times shorter with it; nothing of it without the GIL."""
+    """An interval at least; ten times shorter with it, where cores are not scarce; nothing of it without the GIL."""
     assert judgements(**changed)[claim].verdict is verdict
 
 
 def test_longer_plans_sweep_the_interval() -> None:
     """The quick plan looks at two intervals, the others at seven from 0.05 to 20 ms."""
 
-    def swept(plan: str) -> list[int | str]:
-        return [c.param("interval_us") for c in convoy.design(Settings(plan)).cases if c.param("neighbour") == "python"]
+    def swept(plan: str) -> list[int]:
+        cases = convoy.design(Settings(plan)).cases
+        return sorted(int(case.param("interval_us")) for case in cases if case.param("neighbour") == "python")
 
     assert swept("quick") == [500, 5000]
     assert swept("default") == swept("full") == [50, 200, 500, 1000, 2000, 5000, 20_000]

@@ -40,6 +40,7 @@ LOOKS: Mapping[str, Look] = {
     "executor": Look(ORANGE, "v"),
     "pool": Look(RED, "D"),
     "pool_apply_async": Look(RED, "P"),
+    "processes": Look(ORANGE, "^"),
     "process_pipe": Look(ORANGE, "^"),
     "process_queue": Look(ORANGE, "s"),
     "fork": Look(ORANGE, "^"),
