@@ -11,8 +11,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-LONG = 20_000_000
-"""Additions that take some ms, so that two threads have the time to find two cores."""
+SHORT, LONG = 5_000_000, 70_000_000
+"""Additions that take a ms or two, and some 20 ms: a scheduler needs a while until two threads have two cores."""
 
 
 def kernel(name: str) -> ModuleType:
@@ -33,7 +33,7 @@ threads = ThreadPoolExecutor(2)
 
 def sum_of_a_range() -> int:
     """One call of the kernel."""
-    return range_sum.sum_nogil(0, LONG)
+    return range_sum.sum_nogil(0, SHORT)
 
 
 def sum_of_a_range_in_two_threads() -> int:
