@@ -19,9 +19,9 @@ from perflab.model import Case, Judgement, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
 MS = 1e6
-CASES = {(case.param("neighbour"), case.param("interval_us")): case for case in quick("convoy").cases}
-ALONE, COMPILED = CASES["none", 5000], CASES["nogil", 5000]
-LOOP, SHORT = CASES["python", 5000], CASES["python", 500]
+CASES = {(case.strategy, convoy._interval_us(case)): case for case in quick("convoy").cases}
+ALONE, COMPILED = CASES["echo alone", 5000], CASES["echo beside a compiled loop", 5000]
+LOOP, SHORT = CASES["echo beside a Python loop", 5000], CASES["echo beside a Python loop", 500]
 
 
 def test_each_case_is_answered_and_leaves_nothing() -> None:
@@ -86,18 +86,17 @@ def test_a_late_answer_does_not_put_off_the_next_message(monkeypatch: pytest.Mon
 def test_messages_are_far_enough_apart_to_find_the_echo_idle() -> None:
     """Beside a thread that holds the GIL they leave more than two intervals, which an echo may take for one message."""
     for case in convoy.design(Settings("default")).cases:
-        interval = int(case.param("interval_us"))
-        held = 2 * interval if case.param("neighbour") == "python" else 0
-        offsets = convoy._offsets(interval, str(case.param("neighbour")))
+        held = 2 * convoy._interval_us(case) if case.strategy == LOOP.strategy else 0
+        offsets = convoy._offsets(case)
         assert 1 <= len(offsets) <= 3
         assert all(later - earlier > held for earlier, later in pairwise(offsets))
 
 
-@pytest.mark.parametrize("kind", ["python", "nogil"])
-def test_a_neighbour_lives_while_the_body_does(kind: str) -> None:
+@pytest.mark.parametrize("strategy", [LOOP.strategy, COMPILED.strategy])
+def test_a_neighbour_lives_while_the_body_does(strategy: str) -> None:
     """One thread more inside, none afterwards."""
     before = threading.active_count()
-    with convoy._neighbour(kind):
+    with convoy._neighbour(strategy):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
 
@@ -151,7 +150,7 @@ def test_longer_plans_sweep_the_interval() -> None:
 
     def swept(plan: str) -> list[int]:
         cases = convoy.design(Settings(plan)).cases
-        return sorted(int(case.param("interval_us")) for case in cases if case.param("neighbour") == "python")
+        return sorted(convoy._interval_us(case) for case in cases if case.strategy == LOOP.strategy)
 
     assert swept("quick") == [500, 5000]
     assert swept("default") == swept("full") == [50, 200, 500, 1000, 2000, 5000, 20_000]

@@ -68,11 +68,11 @@ QUANTITIES = (
 
 def design(settings: Settings) -> Design:
     """Alone, beside a Python loop and beside a compiled one, by turns; other switch intervals where there is time."""
-    alone = Case(strategy="echo", params=(("interval_us", DEFAULT_US), ("neighbour", "none")))
-    compiled = _beside(alone, "nogil")
+    alone = _case("echo alone")
+    compiled = _case("echo beside a compiled loop")
     long = settings.plan != "quick"
     wanted = {DEFAULT_US, SHORT_US, *((*SWEEP_US, LONG_US) if long else ())}
-    loops = {us: _beside(alone, "python", us) for us in sorted(wanted)}
+    loops = {us: _case("echo beside a Python loop", us) for us in sorted(wanted)}
     groups = [_group("echo", alone, loops[DEFAULT_US], loops[SHORT_US], compiled)]
     if long:
         groups.append(_group("switch intervals", alone, *(loops[us] for us in SWEEP_US)))
@@ -85,8 +85,12 @@ def _group(name: str, alone: Case, *cases: Case) -> Group:
     return Group(name, (Arm(alone, cores=1), *(Arm(case, alone, cores=2) for case in cases)))
 
 
-def _beside(alone: Case, neighbour: str, interval_us: int = DEFAULT_US) -> Case:
-    return replace(alone, params=(("interval_us", interval_us), ("neighbour", neighbour)))
+def _case(strategy: str, interval_us: int = DEFAULT_US) -> Case:
+    return Case(strategy=strategy, params=(("interval", f"{interval_us} us"),))
+
+
+def _interval_us(case: Case) -> int:
+    return int(str(case.param("interval")).removesuffix(" us"))
 
 
 def _claims(alone: Case, loops: Mapping[int, Case], compiled: Case) -> Iterator[Claim]:
@@ -157,22 +161,21 @@ def _figures(alone: Case, loops: Mapping[int, Case], compiled: Case) -> Iterator
 
 def probe(case: Case) -> Iterator[Sample]:
     """An echo on a thread of this process, a sender in another; a sample plays one schedule beside the neighbour."""
-    interval_us, neighbour = int(case.param("interval_us")), str(case.param("neighbour"))
-    offsets = _offsets(interval_us, neighbour)
+    offsets = _offsets(case)
     with sender() as sending, _echo(sending) as port:
         _play(sending, port, [0])  # the first answer of a new connection is not counted
 
         def sample(count: int) -> Mapping[str, Observation]:
-            with _switch_interval(interval_us), _neighbour(neighbour):
+            with _switch_interval(_interval_us(case)), _neighbour(case.strategy):
                 latencies = [one for _ in range(count) for one in _play(sending, port, offsets)]
             return {"latency_ns": median(latencies), "worst_ns": max(latencies)}
 
         yield sample
 
 
-def _offsets(interval_us: int, neighbour: str) -> list[int]:
+def _offsets(case: Case) -> list[int]:
     """When each message is due, in µs: as many as fit into a short sample, one at least."""
-    held = HELD * interval_us if neighbour == "python" else 0
+    held = HELD * _interval_us(case) if NEIGHBOURS.get(case.strategy) is _compute else 0
     count = 3 if held < DEFAULT_US else 2 if held < 4 * DEFAULT_US else 1
     return [int(number * (FREE_US + held)) for number in range(count)]
 
@@ -221,15 +224,15 @@ def _answer(line: socket.socket) -> None:
 
 
 @contextmanager
-def _neighbour(kind: str) -> Iterator[None]:
+def _neighbour(strategy: str) -> Iterator[None]:
     """A thread that computes while the body runs, and has begun when it does."""
     from threading import Event, Thread
 
     over, begun = Event(), Event()
-    if kind == "none":
+    if strategy not in NEIGHBOURS:
         yield
         return
-    thread = Thread(target=NEIGHBOURS[kind], args=(over, begun))
+    thread = Thread(target=NEIGHBOURS[strategy], args=(over, begun))
     thread.start()
     try:
         begun.wait()
@@ -256,7 +259,10 @@ def _compute_without_gil(over: Any, begun: Any) -> None:
         range_sum.sum_nogil(0, COMPILED_ELEMENTS)
 
 
-NEIGHBOURS: Mapping[str, Callable[[Any, Any], None]] = {"python": _compute, "nogil": _compute_without_gil}
+NEIGHBOURS: Mapping[str, Callable[[Any, Any], None]] = {
+    "echo beside a Python loop": _compute,
+    "echo beside a compiled loop": _compute_without_gil,
+}
 
 
 @contextmanager
