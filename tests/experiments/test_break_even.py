@@ -20,7 +20,7 @@ MS = 1e6
 def test_each_case_has_what_it_promises() -> None:
     """Points have a relative time, curves a break-even within the sweep; no worker is left."""
     observed = observe("break-even", CASES)
-    assert len(observed) == len(CASES) == 5 + 3 * 5 + 2 * 3
+    assert len(observed) == len(CASES) == 4 + 3 * 5 + 3
     for case in CASES:
         seen = observed[case.id]
         assert set(seen) == ({"relative"} if case.param("task_us") else {"break_even_ns"}), case

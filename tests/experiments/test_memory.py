@@ -10,7 +10,7 @@ from sharing_support import observe
 
 from perflab.errors import CaseError, WrongAnswer
 from perflab.experiments import _parents
-from perflab.experiments._parents import ACTIONS, MB, Action, Parent
+from perflab.experiments._parents import ACTIONS, MIB, Action, Parent
 from perflab.model import Case, Observation, Settings, Verdict
 from perflab.registry import find
 
@@ -19,13 +19,13 @@ CASES = design_of("memory").cases
 CHILDREN = {
     (case.param("child"), case.param("frozen") == "yes"): case for case in CASES if case.param("child") in ACTIONS
 }
-TINY_MB = 4
+TINY_MIB = 4
 PROMISED = {"ends": {"fork_ns"}, "waits": {"added_bytes"}}
 
 
 def tiny(case: Case) -> Case:
     """The same with a smaller parent."""
-    return replace(case, params=tuple({**dict(case.params), "parent": f"{TINY_MB} MB"}.items()))
+    return replace(case, params=tuple({**dict(case.params), "parent": f"{TINY_MIB} MiB"}.items()))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_a_child_that_writes_has_the_pages_it_wrote(observed: dict[str, dict[str
         for (doing, kept), case in CHILDREN.items()
         if not kept
     }
-    assert own["write"] - own["idle"] > 0.9 * TINY_MB * MB / 2
-    assert own["read"] - own["idle"] < 0.1 * TINY_MB * MB / 2
+    assert own["write"] - own["idle"] > 0.9 * TINY_MIB * MIB / 2
+    assert own["read"] - own["idle"] < 0.1 * TINY_MIB * MIB / 2
 
 
 def test_one_more_spawned_process_takes_more_than_a_thread(observed: dict[str, dict[str, Observation]]) -> None:
@@ -85,18 +85,18 @@ def test_children_that_never_begin_are_a_failed_case(monkeypatch: pytest.MonkeyP
 def test_actions_answer_for_what_they_touched() -> None:
     """Every byte, page and object is accounted for."""
     parent = _parents.parent_of(1)
-    assert len(parent.array) == MB // 2 and len(parent.objects) == MB // 2 // _parents.OBJECT_BYTES
+    assert len(parent.array) == MIB // 2 and len(parent.objects) == MIB // 2 // _parents.OBJECT_BYTES
     for action in ACTIONS.values():
         assert action.act(parent) == action.answer(parent)
         parent.array[:] = b"\1" * len(parent.array)
 
 
-def children(share: float = 0.01, **megabytes: float | list[float]) -> dict[tuple[Case, str], float | list[float]]:
+def children(share: float = 0.01, **mebibytes: float | list[float]) -> dict[tuple[Case, str], float | list[float]]:
     """What children are said to have of their own; "frozen_collect" is the one whose parent froze."""
     found: dict[tuple[Case, str], float | list[float]] = {}
-    for name, size in megabytes.items():
+    for name, size in mebibytes.items():
         doing = (name.removeprefix("frozen_"), name.startswith("frozen_"))
-        each = [one * MB for one in size] if isinstance(size, list) else size * MB
+        each = [one * MIB for one in size] if isinstance(size, list) else size * MIB
         found[CHILDREN[doing], "private_dirty_bytes"] = each
     return found | {(CHILDREN["idle", False], "private_share"): share}
 
@@ -175,4 +175,4 @@ def test_parents_stay_below_the_memory_that_was_promised(plan: str) -> None:
     design = design_of("memory", plan)
     largest = {arm.host: int(str(arm.case.param("parent")).split()[0]) for group in design.groups for arm in group.arms}
     copies = max(arm.memory_bytes for arm in design.groups[0].arms[1:])
-    assert sum(largest.values()) * MB + copies < 1.5e9
+    assert sum(largest.values()) * MIB + copies < 1.5e9

@@ -38,7 +38,7 @@ def test_each_way_does_each_kind_of_work_and_leaves_nothing(start_method: str) -
     """Time, CPU time and memory of all of them, each answer having been checked."""
     chosen = [case for case in CASES.values() if start_method == "fork" or case.strategy in ("pool", "shared_memory")]
     observed = observe("models", [tiny(case, start_method) for case in chosen])
-    assert len(observed) == len(chosen) and len(CASES) == 4 + 4 + 4 + 6 + 4
+    assert len(observed) == len(chosen) and len(CASES) == 4 + 3 + 3 + 5 + 4
     for case, seen in observed.items():
         assert set(seen) == {"time_ns", "cpu_ns", "pss_bytes"}, case
         assert all(value > 0 for value in seen.values()), case  # type: ignore[operator]
@@ -103,7 +103,7 @@ def row(kind: str, quantity: str = "time_ns", **ways: float) -> dict[tuple[Case,
     return {(CASES[kind, way], quantity): value for way, value in ways.items()}
 
 
-TWO_CORES = row("compiled", serial=100.0, threads=55.0, pool=55.0, executor=60.0)
+TWO_CORES = row("compiled", serial=100.0, threads=55.0, pool=55.0)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_pool_wins_for_python_where_it_beats_both(pool: float, threads: float,
 def test_without_a_second_core_nothing_is_said_of_pools() -> None:
     """Where compiled threads gain nothing either, the machine was busy: the claim is open."""
     seen = row("python", serial=100.0, threads=100.0, pool=95.0, executor=95.0)
-    busy = row("compiled", serial=100.0, threads=95.0, pool=95.0, executor=95.0)
+    busy = row("compiled", serial=100.0, threads=95.0, pool=95.0)
     assert verdicts("models", {**seen, **busy})["models-python"].verdict is UNRESOLVED
 
 
@@ -134,7 +134,7 @@ def test_without_a_second_core_nothing_is_said_of_pools() -> None:
 )
 def test_threads_suit_what_waits_or_lets_go(kind, claim, threads, serial, memory, verdict) -> None:
     """As fast as a pool within a tenth, in less than half its memory; and faster than nobody at all."""
-    seen = row(kind, serial=serial, threads=threads, pool=56.0, executor=60.0)
+    seen = row(kind, serial=serial, threads=threads, pool=56.0)
     used = row(kind, "pss_bytes", threads=memory, pool=100.0)
     assert verdicts("models", {**seen, **used})[claim].verdict is verdict
 
@@ -145,7 +145,7 @@ def test_threads_suit_what_waits_or_lets_go(kind, claim, threads, serial, memory
 )
 def test_bulk_data_has_an_order_of_ways(changed: dict[str, float], verdict: Verdict) -> None:
     """Threads, shared memory, pickling, a Manager: out of order anywhere refutes."""
-    usual = {"serial": 20.0, "threads": 10.0, "shared_memory": 20.0, "pool": 40.0, "executor": 45.0, "manager": 100.0}
+    usual = {"serial": 20.0, "threads": 10.0, "shared_memory": 20.0, "pool": 40.0, "manager": 100.0}
     assert verdicts("models", row("bulk", **{**usual, **changed}))["models-bulk"].verdict is verdict
 
 

@@ -18,7 +18,7 @@ from perflab import procfs
 from perflab.clock import monotonic_ns
 from perflab.errors import CaseError, WrongAnswer
 
-MB = 1_000_000
+MIB = 2**20
 PAGE_BYTES = 4096
 OBJECT_BYTES = 72
 """An empty list takes 64 bytes with the collector's part, and 8 in the list that holds it."""
@@ -38,10 +38,10 @@ class Parent:
 _parents: dict[int, Parent] = {}
 
 
-def parent_of(megabytes: int) -> Parent:
+def parent_of(mebibytes: int) -> Parent:
     """The host's memory of that size, made by the first case that asks for it and kept until the host ends."""
-    if megabytes not in _parents:
-        half = megabytes * MB // 2
+    if mebibytes not in _parents:
+        half = mebibytes * MIB // 2
         collects = gc.isenabled()
         gc.disable()  # while objects are made, each of them would be looked at several times
         try:
@@ -50,8 +50,8 @@ def parent_of(megabytes: int) -> Parent:
             if collects:
                 gc.enable()
         gc.collect()  # now they are old: otherwise the first collection in a child would touch them all
-        _parents[megabytes] = Parent(bytearray(b"\1") * half, objects)
-    return _parents[megabytes]
+        _parents[mebibytes] = Parent(bytearray(b"\1") * half, objects)
+    return _parents[mebibytes]
 
 
 def _iterate(parent: Parent) -> int:

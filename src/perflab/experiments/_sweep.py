@@ -29,6 +29,9 @@ SWEEPS_US: Mapping[str, tuple[int, ...]] = {
 COLD_FROM_US = 100
 """Workers that are started for shorter tasks than this lose by far."""
 
+ALSO_COLD: Mapping[str, tuple[str, ...]] = {"quick": ("pool",)}
+"""Which ways are measured cold, by plan; all of them where it is not said."""
+
 CHUNKS: Mapping[str, tuple[str, ...]] = {"pool": ("1", "16", "auto"), "executor": ("1", "16")}
 """An executor has no chunk size of its own choice: it takes 1 unless told."""
 
@@ -51,6 +54,11 @@ Map = Callable[[Sequence[int], str], Sequence[int]]
 """Has numbers added up to each of several limits, in chunks of that size."""
 
 
+def cold_lengths(way: str, name: str) -> tuple[int, ...]:
+    """How long tasks are, in µs, for which a way is started anew; none in the quick plan for what no claim needs."""
+    return tuple(us for us in SWEEPS_US[name] if us >= COLD_FROM_US and way in ALSO_COLD.get(name, OPENERS))
+
+
 def chunks_of(way: str, name: str) -> tuple[str, ...]:
     """The chunk sizes that a sweep looks at; in the quick one none but single tasks and Pool's own choice."""
     return tuple(chunk for chunk in CHUNKS[way] if name != "quick" or chunk != "16")
@@ -63,7 +71,7 @@ def sweep(way: str, start_method: str, workers: int, name: str) -> Curves:
     sizes = {us: max(1, round(us * 1000 / rate)) for us in SWEEPS_US[name]}
     loops = {us: _timed(_loop, size, _repetitions(us)) for us, size in sizes.items()}
     cold, opened = {}, OPENERS[way]
-    for us in (us for us in sizes if us >= COLD_FROM_US):
+    for us in cold_lengths(way, name):
         cold[us] = _timed(lambda limits: _started_for(opened(start_method, workers), limits), sizes[us], 1)
     times = {("cold", "1"): cold}
     with opened(start_method, workers) as work:

@@ -41,9 +41,9 @@ QUANTITIES = (
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """What BLAS libraries read once, when they are loaded: hence a host for each number of threads."""
 
-JUDGED = 384
-SIZES = {"quick": (JUDGED,), "default": (96, 192, JUDGED), "full": (96, 192, JUDGED, 768)}
-"""Rows of the matrices, by plan: some milliseconds a product at the judged size."""
+JUDGED = 256
+SIZES = {"quick": (JUDGED,), "default": (96, JUDGED, 512), "full": (96, JUDGED, 512, 1024)}
+"""Rows of the matrices, by plan: a millisecond or two a product at the judged size."""
 
 LEAST_PRODUCTS = 4
 SLOWER = 1.2

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from perflab.experiments._sweep import (
     CHUNKS,
-    COLD_FROM_US,
     SWEEPS_US,
     TASKS,
     break_even_ns,
     chunks_of,
+    cold_lengths,
     sweep,
 )
 from perflab.model import (
@@ -72,12 +72,12 @@ def design(settings: Settings) -> Design:
 def _curves(settings: Settings) -> tuple[Curve, ...]:
     """Every way warm with each chunk size, and cold with single tasks."""
     warm = ((way, "warm", chunk) for way in CHUNKS for chunk in chunks_of(way, settings.plan))
-    cold = ((way, "cold", "1") for way in CHUNKS)
+    cold = ((way, "cold", "1") for way in CHUNKS if cold_lengths(way, settings.plan))
     return (*warm, *cold)
 
 
 def _lengths(settings: Settings, curve: Curve) -> tuple[int, ...]:
-    return tuple(us for us in SWEEPS_US[settings.plan] if curve[1] == "warm" or us >= COLD_FROM_US)
+    return SWEEPS_US[settings.plan] if curve[1] == "warm" else cold_lengths(curve[0], settings.plan)
 
 
 def _case(settings: Settings, curve: Curve, us: int = 0) -> Case:
@@ -208,6 +208,6 @@ EXPERIMENT = Experiment(
         "imports little; real programs pay more. The loop has its processor's cache for itself, workers that have "
         "slept are woken first, which on an otherwise idle machine is a good part of the cost of short tasks."
     ),
-    weight=5,
+    weight=4.5,
     place=82,
 )

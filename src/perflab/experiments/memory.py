@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 
 from perflab.experiments import _parents
-from perflab.experiments._parents import ACTIONS, MB
+from perflab.experiments._parents import ACTIONS, MIB
 from perflab.model import (
     Arm,
     Case,
@@ -35,18 +35,18 @@ QUANTITIES = (
     Quantity("fork_ns", "ns", "from the call of os.fork() to its return in the parent"),
 )
 
-SIZES_MB = {"quick": (10, 64), "default": (10, 256), "full": (10, 256, 1000)}
-MOST_COPIED_MB = 256
+SIZES_MIB = {"quick": (10, 64), "default": (10, 256), "full": (10, 256, 960)}
+MOST_COPIED_MIB = 256
 """Children may copy half of a parent up to this size: with all parents alive at once that stays below 1.5 GB."""
 
 DOINGS = (
     ("idle", False, "nothing"),
-    ("read", False, "reading an array"),
+    ("read", False, "reading a bytearray"),
     ("iterate", False, "iterating over a list of objects"),
     ("collect", False, "gc.collect()"),
     ("collect", True, "gc.collect() after gc.freeze() in the parent"),
     ("iterate", True, "iterating after gc.freeze() in the parent"),
-    ("write", False, "writing to each page of an array"),
+    ("write", False, "writing to each page of a bytearray"),
 )
 """What a child does, whether its parent froze first, and how that is called."""
 
@@ -68,53 +68,53 @@ THREADS, PROCESSES = 16, 2
 def design(settings: Settings) -> Design:
     """What children hold, what others add, what a fork takes; the first and the last where there is fork."""
     forks = "fork" in (settings.override("start_method") or settings.start_methods)
-    sizes = SIZES_MB[settings.plan]
-    judged = max(size for size in sizes if size <= MOST_COPIED_MB)
+    sizes = SIZES_MIB[settings.plan]
+    judged = max(size for size in sizes if size <= MOST_COPIED_MIB)
     groups = (*((_children(judged), _forks(sizes)) if forks else ()), _others(settings, sizes[0]))
     claims = (*_child_claims(judged, forks), _heavier(settings, sizes[0]), _growth(sizes, forks))
     figures = (*((_child_figure(judged), _growth_figure(sizes)) if forks else ()), _others_figure(settings, sizes[0]))
     return Design(groups, claims, figures)
 
 
-def _host(megabytes: int) -> str:
-    return f"parent of {megabytes} MB"
+def _host(mebibytes: int) -> str:
+    return f"parent of {mebibytes} MiB"
 
 
-def _child(megabytes: int, doing: str, frozen: bool = False) -> Case:
-    params = (("parent", f"{megabytes} MB"), ("child", doing), *((("frozen", "yes"),) if frozen else ()))
+def _child(mebibytes: int, doing: str, frozen: bool = False) -> Case:
+    params = (("parent", f"{mebibytes} MiB"), ("child", doing), *((("frozen", "yes"),) if frozen else ()))
     return Case(strategy="process", start_method="fork", params=params)
 
 
-def _children(megabytes: int) -> Group:
+def _children(mebibytes: int) -> Group:
     """One parent forks them all, one after the other: they differ in nothing but what they do."""
-    idle = _child(megabytes, "idle")
-    copied = {"idle": megabytes * MB, "read": 0}
+    idle = _child(mebibytes, "idle")
+    copied = {"idle": mebibytes * MIB, "read": 0}
     arms = (
         Arm(
-            _child(megabytes, doing, frozen),
+            _child(mebibytes, doing, frozen),
             idle if doing != "idle" else None,
-            _host(megabytes),
-            copied.get(doing, megabytes * MB // 2),
+            _host(mebibytes),
+            copied.get(doing, mebibytes * MIB // 2),
         )
         for doing, frozen, _ in DOINGS
     )
     return Group("what a child does", tuple(arms), single=True)
 
 
-def _forker(megabytes: int) -> Case:
-    return Case(strategy="process", start_method="fork", params=(("parent", f"{megabytes} MB"), ("child", "ends")))
+def _forker(mebibytes: int) -> Case:
+    return Case(strategy="process", start_method="fork", params=(("parent", f"{mebibytes} MiB"), ("child", "ends")))
 
 
 def _forks(sizes: tuple[int, ...]) -> Group:
     small = _forker(sizes[0])
-    arms = (Arm(_forker(size), small if size != sizes[0] else None, _host(size), size * MB) for size in sizes)
+    arms = (Arm(_forker(size), small if size != sizes[0] else None, _host(size), size * MIB) for size in sizes)
     return Group("fork by size of the parent", tuple(arms), per_case_count=True)
 
 
-def _other(megabytes: int, start_method: str = "") -> Case:
+def _other(mebibytes: int, start_method: str = "") -> Case:
     strategy = "process" if start_method else "thread"
     return Case(
-        strategy=strategy, start_method=start_method, params=(("parent", f"{megabytes} MB"), ("child", "waits"))
+        strategy=strategy, start_method=start_method, params=(("parent", f"{mebibytes} MiB"), ("child", "waits"))
     )
 
 
@@ -125,15 +125,15 @@ def _methods(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _others(settings: Settings, megabytes: int) -> Group:
-    thread = _other(megabytes)
-    processes = (Arm(_other(megabytes, method), thread, _host(megabytes)) for method in _methods(settings))
-    return Group("one more", (Arm(thread, None, _host(megabytes), megabytes * MB), *processes), single=True)
+def _others(settings: Settings, mebibytes: int) -> Group:
+    thread = _other(mebibytes)
+    processes = (Arm(_other(mebibytes, method), thread, _host(mebibytes)) for method in _methods(settings))
+    return Group("one more", (Arm(thread, None, _host(mebibytes), mebibytes * MIB), *processes), single=True)
 
 
-def _child_claims(megabytes: int, forks: bool) -> Iterator[Claim]:
-    half = megabytes * MB // 2
-    parent = f"a parent with {half // MB} MB in an array and {half // MB} MB in small objects"
+def _child_claims(mebibytes: int, forks: bool) -> Iterator[Claim]:
+    half = mebibytes * MIB // 2
+    parent = f"a parent with {half // MIB} MiB in an array and {half // MIB} MiB in small objects"
     reason = "" if forks else "it needs fork, which is not offered here"
 
     def claim(name: str, sentence: str, *clauses: Clause) -> Claim:
@@ -141,11 +141,11 @@ def _child_claims(megabytes: int, forks: bool) -> Iterator[Claim]:
 
     def more(doing: str, relation: Relation, share: float, role: Role = Role.DECIDES, frozen: bool = False) -> Clause:
         label = {(name, kept): words for name, kept, words in DOINGS}[doing, frozen]
-        case, idle = _child(megabytes, doing, frozen), _child(megabytes, "idle")
+        case, idle = _child(mebibytes, doing, frozen), _child(mebibytes, "idle")
         return Clause(case, "private_dirty_bytes", Estimand.DIFFERENCE, relation, share * half, idle, role, label)
 
     written = more("write", Relation.ABOVE, ALL_OF_IT, Role.PRECONDITION)
-    idle = _child(megabytes, "idle")
+    idle = _child(mebibytes, "idle")
     yield claim(
         "S09",
         "fork copies the parent's whole memory",
@@ -179,9 +179,9 @@ def _child_claims(megabytes: int, forks: bool) -> Iterator[Claim]:
     )
 
 
-def _heavier(settings: Settings, megabytes: int) -> Claim:
+def _heavier(settings: Settings, mebibytes: int) -> Claim:
     def clause(method: str) -> Clause:
-        case, thread = _other(megabytes, method), _other(megabytes)
+        case, thread = _other(mebibytes, method), _other(mebibytes)
         return Clause(case, "added_bytes", Estimand.RATIO, Relation.ABOVE, TENFOLD, thread, label=method)
 
     return Claim(
@@ -189,30 +189,30 @@ def _heavier(settings: Settings, megabytes: int) -> Claim:
         "Processes are heavy, threads light: one more process takes more than ten times the memory of one more thread",
         tuple(clause(method) for method in _methods(settings)),
         ("S08",),
-        conditions=f"idle children of a parent with {megabytes} MB; pages that several share are counted once (PSS)",
+        conditions=f"idle children of a parent with {mebibytes} MiB; pages that several share are counted once (PSS)",
     )
 
 
 def _growth(sizes: tuple[int, ...], forks: bool) -> Claim:
     small, large = sizes[0], sizes[-1]
-    label = f"fork of a parent with {large} MB"
+    label = f"fork of a parent with {large} MiB"
     clause = Clause(_forker(large), "fork_ns", Estimand.RATIO, Relation.ABOVE, GROWS, _forker(small), label=label)
     return Claim(
         "S09-time",
         "The more memory a parent has, the longer it takes to fork",
         (clause,) if forks else (),
         ("S08", "S09"),
-        conditions=f"more than {GROWS} times as long with {large} MB as with {small} MB; a fork copies page tables",
+        conditions=f"more than {GROWS} times as long with {large} MiB as with {small} MiB; a fork copies page tables",
         not_applicable="" if forks else "it needs fork, which is not offered here",
     )
 
 
-def _child_figure(megabytes: int) -> Figure:
-    marks = (Mark(_child(megabytes, doing, frozen), words) for doing, frozen, words in DOINGS)
-    half, whole = Reference(megabytes * MB / 2, "half"), Reference(float(megabytes * MB), "what the parent filled")
+def _child_figure(mebibytes: int) -> Figure:
+    marks = (Mark(_child(mebibytes, doing, frozen), words) for doing, frozen, words in DOINGS)
+    half, whole = Reference(mebibytes * MIB / 2, "half"), Reference(float(mebibytes * MIB), "what the parent filled")
     return Figure(
         "memory-child",
-        f"Memory of its own that a forked child of a parent with {megabytes} MB has, by what it does",
+        f"Memory of its own that a forked child of a parent with {mebibytes} MiB has, by what it does",
         "strip",
         "private_dirty_bytes",
         Estimand.LEVEL,
@@ -222,21 +222,21 @@ def _child_figure(megabytes: int) -> Figure:
     )
 
 
-def _others_figure(settings: Settings, megabytes: int) -> Figure:
-    processes = (Mark(_other(megabytes, method), f"process, {method}") for method in _methods(settings))
+def _others_figure(settings: Settings, mebibytes: int) -> Figure:
+    processes = (Mark(_other(mebibytes, method), f"process, {method}") for method in _methods(settings))
     return Figure(
         "memory-one-more",
         "Memory that one more thread or process adds",
         "strip",
         "added_bytes",
         Estimand.LEVEL,
-        (Mark(_other(megabytes), "thread"), *processes),
+        (Mark(_other(mebibytes), "thread"), *processes),
         claims=("S08-memory",),
     )
 
 
 def _growth_figure(sizes: tuple[int, ...]) -> Figure:
-    marks = (Mark(_forker(size), f"{size} MB", None, "os.fork()", float(size * MB)) for size in sizes)
+    marks = (Mark(_forker(size), f"{size} MiB", None, "os.fork()", float(size * MIB)) for size in sizes)
     return Figure(
         "memory-fork",
         "Time of a fork by the memory of the parent",
@@ -251,7 +251,7 @@ def _growth_figure(sizes: tuple[int, ...]) -> Figure:
 
 def probe(case: Case) -> Iterator[Sample]:
     """Make the parent's memory; what a sample does with it is in the case."""
-    doing, size = str(case.param("child")), int(str(case.param("parent")).removesuffix(" MB"))
+    doing, size = str(case.param("child")), int(str(case.param("parent")).removesuffix(" MiB"))
     parent = _parents.parent_of(size)
     if doing == "ends":
 
@@ -296,6 +296,6 @@ EXPERIMENT = Experiment(
         "cost a page each. Where the system gives huge pages without being asked, a write copies two megabytes at "
         "once, and forks are cheaper. Nothing here says how much memory children need for work of their own."
     ),
-    weight=6,
+    weight=5.5,
     place=22,
 )

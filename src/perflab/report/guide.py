@@ -13,7 +13,10 @@ from perflab.report.content import Advice, Answer, Chart, Guidance, anchor
 Ask = Callable[[Case, "Case | None", str, Estimand], Estimate]
 """The estimate of (case, control, quantity name, estimand) in one experiment."""
 
-EXPLAINED = "1 is the best of its row; ≈: this run cannot tell it from the best"
+EXPLAINED = "1 is the best of its row; ≈: this run cannot tell it from the best; –: not measured"
+
+WORTH_SAYING = 1.1
+"""What equals cost besides is worth a word where one surely costs a tenth more than the other."""
 
 _NOTHING = Estimate(None, None, None)
 
@@ -30,7 +33,11 @@ class Way:
     @property
     def apart(self) -> bool:
         """Whether the whole interval of the ratio lies above 1."""
-        return self.ratio is not None and self.ratio.low is not None and self.ratio.low > 1
+        return self.surely_above(1.0)
+
+    def surely_above(self, bound: float) -> bool:
+        """Whether the whole interval of the ratio lies above a bound."""
+        return self.ratio is not None and self.ratio.low is not None and self.ratio.low > bound
 
 
 def guidance(
@@ -73,12 +80,17 @@ def advice(ways: list[Way], choice: Choice, guide: Guide, ask: Ask) -> str:
     """The best way and those that cannot be told from it, then how many times as much the others take."""
     fit = sorted((way for way in ways if not way.apart), key=lambda way: way.ratio is not None)
     rest = sorted((way for way in ways if way.apart), key=lambda way: (way.ratio and way.ratio.value) or 0.0)
-    words = " or ".join(way.name for way in fit)
+    words = _either([way.name for way in fit])
     if len(fit) > 1:
         told = "; ".join(("this run cannot tell them apart", *_cheapest(fit, choice, guide, ask)))
         words += f" ({told})"
     slower = ", ".join(f"{way.name} {_factor(way)}" for way in rest)
     return f"{words}; slower: {slower}." if rest else f"{words}."
+
+
+def _either(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _factor(way: Way) -> str:
@@ -93,7 +105,7 @@ def _cheapest(fit: list[Way], choice: Choice, guide: Guide, ask: Ask) -> Iterato
     for name in guide.beside:
         ways = compared(among, name, ask)
         others = [way for way in ways if way.ratio is not None]
-        if others and all(way.apart for way in others):
+        if others and all(way.surely_above(WORTH_SAYING) for way in others):
             least = next(way for way in ways if way.ratio is None)
             nearest = min(others, key=lambda way: (way.ratio and way.ratio.value) or 0.0)
             yield f"the least {_plain(name)} with {least.name}, {_factor(nearest)} with {nearest.name}"
@@ -123,4 +135,6 @@ def _cells(columns: Iterable[str], ways: list[Way], quantity: Quantity) -> Itera
 def _cell(way: Way, quantity: Quantity) -> str:
     if way.ratio is None:
         return f"1 ({wording.value(way.level, quantity.unit)})"
-    return f"{'' if way.apart else '≈ '}{wording.with_interval(way.ratio, 'x')}"
+    span = wording.interval(way.ratio, "x")
+    # On a line of its own: in a narrow column it would be broken anywhere.
+    return f"{'' if way.apart else '≈ '}{_factor(way)}" + (f"\n({span})" if span != wording.NOTHING else "")
