@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from perflab import stats
 from perflab.model import PLANS
-from perflab.stats import shares
+from perflab.stats import guards, shares
 
 LOOKS = [plan.looks for plan in PLANS.values()]
 FULL = (6, 8, 12, 18, 24, 36, 48)
@@ -378,26 +378,29 @@ def test_ties_never_make_a_drift_rarer() -> None:
 
 def test_permutations_find_a_trend_and_nothing_in_disorder() -> None:
     """A trend is rarer than 1 in 1000; alternation too, the other way; a constant is as likely as can be."""
-    trend, alternation = list(range(16)), [0, 1] * 8
-    for values in (trend, alternation):
-        assert stats.permutation_p(values, stats.lag1_autocorrelation, 0.001) <= 0.001
-    assert stats.permutation_p([1.0] * 16, stats.lag1_autocorrelation, 0.001) == 1.0
-    assert stats.permutation_p([4, 1, 3, 5, 2, 6, 3, 1], stats.lag1_autocorrelation, 0.01) > 0.05
+    for values in ([0.1 * block for block in range(16)], [0.0, 0.1] * 8):
+        assert stats.lag1_p(values, 0.001) <= 0.001
+    assert stats.lag1_p([0.1] * 16, 0.001) == 1.0
+    assert stats.lag1_p([4, 1, 3, 5, 2, 6, 3, 1], 0.01) > 0.05
 
 
-def test_permutations_stop_when_the_answer_is_known() -> None:
-    """A constant series matches at once, so that two random orders are enough; a trend takes all of them."""
-    asked: list[int] = []
+def test_permutations_agree_with_all_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the 720 orders of six values the share that correlate as strongly is what drawing 4000 finds."""
+    monkeypatch.setattr(guards, "DEPTH", 4000)  # so that drawing does not stop early
+    values = [0.0, 1.0, 2.0, 4.0, 7.0, 5.0]
+    sizes = [abs(stats.lag1_autocorrelation(order)) for order in permutations(values)]
+    share = sum(size >= sizes[0] - 1e-12 for size in sizes) / 720
+    assert 0.05 < share < 0.3
+    assert stats.lag1_p(values, 1.0) == pytest.approx(share, abs=5 * math.sqrt(share / 4000))
 
-    def statistic(values) -> float:
-        asked.append(1)
-        return stats.lag1_autocorrelation(values)
 
-    stats.permutation_p([1.0] * 16, statistic, 0.001)
-    assert len(asked) == 1 + 2
-    asked.clear()
-    stats.permutation_p(list(range(16)), statistic, 0.001)
-    assert len(asked) == 1 + 2000
+def test_permutations_stop_when_the_answer_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trend takes two thousand orders for one in a thousand; where every order matches, two are enough."""
+    assert stats.lag1_p(list(range(16)), 0.001) == 1 / 2001
+    asked: list[object] = []
+    monkeypatch.setattr(guards, "_neighbours", lambda apart: asked.append(apart) or 0.0)
+    assert stats.lag1_p([1.0, 2.0] * 8, 0.001) == 1.0
+    assert len(asked) == 1 + 2  # the present order and two others
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2])
@@ -407,5 +410,5 @@ def test_guards_keep_their_false_alarm_rate(alpha: float) -> None:
     series = [[draw.expovariate(1.0) for _ in range(14)] for _ in range(1000)]
     allowed = 1000 * (alpha + 5 * math.sqrt(alpha * (1 - alpha) / 1000))
     assert 0 < sum(stats.split_half_p(values) <= alpha for values in series) < allowed
-    found = sum(stats.permutation_p(values, stats.lag1_autocorrelation, alpha) <= alpha for values in series)
+    found = sum(stats.lag1_p(values, alpha) <= alpha for values in series)
     assert 0 < found < allowed

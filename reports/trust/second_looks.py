@@ -9,7 +9,7 @@ from noise import DRIFTING, MODELS, Model
 from trials import CHUNK, SCHEMES, draw, generator, intervals, null_intervals, truth, verdicts
 
 from perflab import stats
-from perflab.verdict.second_look import GUARD_BLOCKS, correlation_p, share_of
+from perflab.verdict.second_look import GUARD_BLOCKS, share_of
 
 SCHEME = SCHEMES["default"]
 BLOCKS = SCHEME.looks[-1]
@@ -49,7 +49,7 @@ def guarded(name: str, number: int, runs: int = CHUNK) -> dict[str, int]:
         "runs": runs,
         "long": len(long),
         "drifting": sum(stats.split_half_p(one) <= alpha for one in long),
-        "dependent": sum(correlation_p(one, alpha) <= alpha for one in long),
+        "dependent": sum(stats.lag1_p(one, alpha) <= alpha for one in long),
     }
 
 

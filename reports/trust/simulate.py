@@ -3,7 +3,8 @@
     python reports/trust/simulate.py run [--runs 10000] [--seconds 50]   what simulation.json lacks; call again to go on
     python reports/trust/simulate.py table                               write the tables into docs/methods.md
 
-``noise`` names the models, ``trials`` draws runs and judges them, ``second_looks`` tries guards and bootstrap.
+``noise`` names the models, ``trials`` draws runs and judges them, ``second_looks`` tries guards and bootstrap. Whoever
+changes one of them, or the ranks, deletes simulation.json: stored counts are not asked which code they come from.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ sources; docs/methods.md gives the formulas, and what a simulation with known tr
 """
 
 from perflab.stats.bootstrap import LEAST_BLOCKS, bootstrap_interval
-from perflab.stats.guards import lag1_autocorrelation, permutation_p, split_half_drift, split_half_p
+from perflab.stats.guards import lag1_autocorrelation, lag1_p, split_half_drift, split_half_p
 from perflab.stats.intervals import equivalence, interval, median, minimum_detectable
 from perflab.stats.ranks import (
     ALPHA,
@@ -32,9 +32,9 @@ __all__ = [
     "first_look",
     "interval",
     "lag1_autocorrelation",
+    "lag1_p",
     "median",
     "minimum_detectable",
-    "permutation_p",
     "rank_at",
     "share_look",
     "sign_test_rank",

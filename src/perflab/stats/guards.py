@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+from operator import mul
 
 from perflab.stats.intervals import median, ordered_numbers
 
@@ -43,22 +44,28 @@ def split_half_drift(values: Sequence[float]) -> float:
     return median(values[-half:]) - median(values[:half])
 
 
-def permutation_p(values: Sequence[float], statistic: Callable[[Sequence[float]], float], alpha: float) -> float:
-    """The share of random orders of these values whose |statistic| is as large as that of the present order.
+def lag1_p(values: Sequence[float], alpha: float) -> float:
+    """How often chance alone gives a lag-1 correlation as large, of either sign: the share of random orders that do.
 
     At most ``alpha`` with a probability of at most ``alpha`` if every order is equally likely, whatever the
     distribution of the values. A p-value above ``alpha`` is rough, since drawing stops when it cannot come below.
-    The seed is fixed, so that a stored run says the same each time it is shown.
+    The seed is fixed, so that a stored run says the same each time it is shown. ValueError for nothing or NaN.
     """
-    draw = random.Random(0)
-    observed = abs(statistic(values)) * (1 - 1e-12)  # rounding must not tell equal orders apart
-    most = math.ceil(DEPTH / alpha)
-    shuffled, matched, drawn = list(values), 1, 1
+    mean = math.fsum(ordered_numbers(values)) / len(values)
+    apart = [value - mean for value in values]
+    # an order moves the numerator of the correlation alone; rounding must not tell equal orders apart
+    telling = abs(_neighbours(apart)) - 1e-12 * math.fsum(x * x for x in apart)
+    chance = random.Random(0).random
+    most, matched, drawn = math.ceil(DEPTH / alpha), 1, 1
     while drawn <= most and matched <= DEPTH:
-        draw.shuffle(shuffled)
-        matched += abs(statistic(shuffled)) >= observed
+        matched += abs(_neighbours(sorted(apart, key=lambda _: chance()))) >= telling
         drawn += 1
     return matched / drawn
+
+
+def _neighbours(apart: Sequence[float]) -> float:
+    products: float = sum(map(mul, apart, apart[1:]))
+    return products
 
 
 def split_half_p(values: Sequence[float]) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
 
 from perflab import units
 from perflab.model import Estimand, Estimate, Judgement, RoundRecord, Run
@@ -18,8 +20,10 @@ NULL_WIDE_ABOVE = 0.05
 """A/A wider than this widens the margins of most claims of sameness."""
 
 
+T = TypeVar("T")
+
 NAMED = 3
-"""So many claims are named in one warning; the others are counted."""
+"""So many claims are named in one warning."""
 
 
 def caveats(run: Run, null: Mapping[str, Estimate], judgements: Sequence[Judgement] = ()) -> tuple[str, ...]:
@@ -73,7 +77,7 @@ def _null_wide(null: Mapping[str, Estimate]) -> Iterator[str]:
 
 
 def _no_replicates(judgements: Sequence[Judgement]) -> Iterator[str]:
-    drifted, resembling = drifting(judgements), dependent(judgements)
+    drifted, resembling = _some(drifting(judgements)), _some(dependent(judgements))
     if drifted:
         yield (
             "The machine did not stay the same: from the first to the second half of the blocks more moved than chance "
@@ -89,7 +93,7 @@ def _no_replicates(judgements: Sequence[Judgement]) -> Iterator[str]:
 
 
 def _disputed(judgements: Sequence[Judgement], looks: tuple[int, ...]) -> Iterator[str]:
-    found = list(disputed(judgements, looks))
+    found = _some(disputed(judgements, looks))
     if found:
         yield (
             f"A second opinion differs: {_named([_dispute(one) for one in found])}. The verdict is that of the ranks "
@@ -117,8 +121,12 @@ def _ends(found: Estimate) -> str:
 
 
 def _named(found: Sequence[str]) -> str:
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return "; ".join(found[:NAMED]) + more
+    return "; ".join(found[:NAMED]) + (" and others" if len(found) > NAMED else "")
+
+
+def _some(found: Iterator[T]) -> list[T]:
+    """As many as are named, and one more where there are others."""
+    return list(islice(found, NAMED + 1))
 
 
 def _contaminated(rounds: list[RoundRecord]) -> float:
@@ -130,6 +138,6 @@ def _percent(share: float) -> str:
 
 
 _REPLICATES = (
-    f"Where nothing is wrong fewer than {_percent(GUARD_ALPHA)} of runs are told so: look for what changes slowly, "
+    f"Where nothing is wrong at most {_percent(GUARD_ALPHA)} of runs are told so: look for what changes slowly, "
     "such as heat, power saving or a neighbour that comes and goes ('perflab doctor' helps), and run again."
 )

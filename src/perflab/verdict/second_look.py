@@ -8,7 +8,7 @@ than a run of one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from perflab import stats
@@ -32,7 +32,6 @@ class Suspicion:
     claim: str
     clause: Clause
     size: float
-    chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +60,25 @@ def share_of(comparisons: int) -> float:
     return GUARD_ALPHA / (2 * max(1, comparisons))
 
 
-def dependent(judgements: Iterable[Judgement]) -> list[Suspicion]:
-    """Comparisons whose blocks resemble (or avoid) the block before, the least likely by chance first."""
+def dependent(judgements: Iterable[Judgement]) -> Iterator[Suspicion]:
+    """Comparisons whose blocks resemble (or avoid) the block before, the strongest correlation first.
+
+    To tell one from chance takes tens of ms, so they come one by one: take no more than you want to show.
+    """
     compared = series(judgements)
     alpha = share_of(len(compared))
-    found = (
-        Suspicion(claim, clause, stats.lag1_autocorrelation(values), correlation_p(values, alpha))
-        for claim, clause, values in compared
-    )
-    return _beyond(found, alpha)
+    found = [(stats.lag1_autocorrelation(values), claim, clause, values) for claim, clause, values in compared]
+    for size, claim, clause, values in sorted(found, key=lambda one: -abs(one[0])):
+        if stats.lag1_p(values, alpha) <= alpha:
+            yield Suspicion(claim, clause, size)
 
 
-def drifting(judgements: Iterable[Judgement]) -> list[Suspicion]:
-    """Comparisons that changed from one half of the run to the other, the least likely by chance first."""
+def drifting(judgements: Iterable[Judgement]) -> Iterator[Suspicion]:
+    """Comparisons that changed from one half of the run to the other, in their claims' order."""
     compared = series(judgements)
-    found = (
-        Suspicion(claim, clause, stats.split_half_drift(values), stats.split_half_p(values))
-        for claim, clause, values in compared
-    )
-    return _beyond(found, share_of(len(compared)))
-
-
-def correlation_p(values: Sequence[float], alpha: float) -> float:
-    """How often chance alone gives blocks in random order such a correlation with the next."""
-    return stats.permutation_p(values, stats.lag1_autocorrelation, alpha)
+    for claim, clause, values in compared:
+        if stats.split_half_p(values) <= share_of(len(compared)):
+            yield Suspicion(claim, clause, stats.split_half_drift(values))
 
 
 def disputed(judgements: Iterable[Judgement], looks: tuple[int, ...]) -> Iterator[Dispute]:
@@ -130,7 +124,3 @@ def _estimate(result: ClauseResult, low: float, high: float) -> Estimate:
     if result.clause.estimand is Estimand.RATIO:
         low, high = math.exp(low), math.exp(high)
     return Estimate(result.estimate.value, low, high)
-
-
-def _beyond(found: Iterable[Suspicion], alpha: float) -> list[Suspicion]:
-    return sorted((one for one in found if one.chance <= alpha), key=lambda one: one.chance)
