@@ -272,3 +272,30 @@ def test_what_a_terminal_prints_needs_no_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+DRAWN_BY_SEVERAL = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import report_samples
+from pathlib import Path
+from perflab import report
+from perflab.verdict import analyse
+report.MANY, os.cpu_count = 1, lambda: 2
+report.render(analyse(report_samples.scripted_run(), report_samples.EXPERIMENTS), Path(sys.argv[2]),
+              experiments=report_samples.EXPERIMENTS)
+print(sorted({"numpy", "matplotlib"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="figures are shared out to forked processes only")
+def test_figures_drawn_by_several_processes_are_the_same(folder: Path, tmp_path: Path) -> None:
+    """With many figures others draw them, in this order and to the same bytes; their parent loads nothing heavy."""
+    samples = str(Path(report_samples.__file__).parent)
+    command = [sys.executable, "-c", DRAWN_BY_SEVERAL, samples, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 4
+    for file in files:
+        assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file

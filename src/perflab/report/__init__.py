@@ -6,7 +6,9 @@ Nothing here measures; everything is rendered from a :class:`perflab.model.Analy
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from perflab.report.estimates import Estimator
 
 __all__ = ["render"]
+
+MANY, MOST_DRAWERS = 16, 4
+"""Below so many figures processes to draw them would take longer to start than they save; each takes some 90 MB."""
 
 
 def render(
@@ -39,10 +44,27 @@ def render(
     report = compose(analysis, estimate or estimator(analysis, known), known)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     drawn = [drawing for section in report.sections for drawing in section.drawings]
-    pictures = {drawing.stem: _draw(drawing, out / "figures") for drawing in drawn}
+    pictures = dict(zip((drawing.stem for drawing in drawn), _draw_all(drawn, out / "figures"), strict=True))
     _write(out / "report.md", markdown.write(report).encode())
     _write(out / "report.html", html.write(report, pictures).encode())
     return out / "report.html"
+
+
+def _draw_all(drawn: Sequence[Drawing], folder: Path) -> list[str]:
+    """Every figure's SVG, in order; many are drawn on several cores, since each takes some 200 ms of one."""
+    drawers = min(os.cpu_count() or 1, MOST_DRAWERS)
+    if len(drawn) < MANY or drawers < 2 or not _can_fork():
+        return [_draw(drawing, folder) for drawing in drawn]
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(drawers, multiprocessing.get_context("fork")) as pool:
+        return list(pool.map(_draw, drawn, [folder] * len(drawn)))
+
+
+def _can_fork() -> bool:
+    """Whether this process may be forked: it has no threads, not even those that numpy's libraries start."""
+    return hasattr(os, "fork") and "numpy" not in sys.modules and threading.active_count() == 1
 
 
 def _draw(drawing: Drawing, folder: Path) -> str:
