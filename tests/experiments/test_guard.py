@@ -96,8 +96,11 @@ def test_only_fork_leaves_nothing_to_say_of_the_others() -> None:
 
     assert "only fork" in reasons("fork")["S10-spawn"]
     assert "spawn is not measured" in reasons("fork")["S10-status"]
-    assert "needs fork" in reasons("spawn")["S10"]
+    assert "no fork here" in reasons("spawn")["S10"]
     assert reasons("spawn")["S10-spawn"] == reasons("fork")["S10"] == ""
+    newer = Settings("quick", start_methods=("fork", "spawn", "forkserver"), default_start_method="forkserver")
+    (claim,) = [one for one in registry.find("experiment", "guard").design(newer).claims if one.id == "S10"]
+    assert claim.not_applicable == "", "fork is there, although nothing is measured by it"
 
 
 @pytest.mark.parametrize(
