@@ -54,7 +54,7 @@ class BuildKernels(build_ext):
 
 def kernels():
     """An extension for each .pyx; the headers are listed so that a change of one compiles its users again."""
-    headers = sorted(str(path) for pattern in ("*.h", "*.pxd") for path in Path("kernels").glob(pattern))
+    headers = sorted(str(path) for pattern in ("*.h", "*.pxd", "*.pxi") for path in Path("kernels").glob(pattern))
     return [
         Extension(f"perflab.kernels.{path.stem}", [str(path)], include_dirs=["kernels"], depends=headers)
         for path in sorted(Path("kernels").glob("*.pyx"))

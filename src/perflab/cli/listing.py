@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from perflab.errors import BadInput
+
 WIDTH = 80
 
 
@@ -40,7 +42,7 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def versions() -> str:
-    """The line that people paste into issues: perflab, Python with the state of its GIL, system, numpy."""
+    """The line that people paste into issues: perflab, Python with the state of its GIL, system, kernels, numpy."""
     import platform
 
     from perflab import __version__, environment
@@ -50,8 +52,18 @@ def versions() -> str:
     build = ", free-threaded build" if gil["disabled_build"] else ""
     return (
         f"perflab {__version__}, {platform.python_implementation()} {platform.python_version()} ({state}{build}), "
-        f"{platform.system()} {platform.machine()}, numpy {environment.version_of('numpy') or 'missing'}"
+        f"{platform.system()} {platform.machine()}, kernels {_level()}, "
+        f"numpy {environment.version_of('numpy') or 'missing'}"
     )
+
+
+def _level() -> str:
+    """The instruction set that the sums run at; BadInput where PERFLAB_KERNELS asks for one that is not there."""
+    try:
+        from perflab.kernels import sums
+    except ImportError as error:
+        raise BadInput(str(error)) from None
+    return sums.level()
 
 
 def _experiments() -> list[dict[str, Any]]:

@@ -1,0 +1,249 @@
+/* A pool of threads for jobs of microseconds: run(job, part) for all parts, on the caller and on workers.
+ *
+ * One caller at a time has the pool. Whoever finds it taken does its work alone. Workers look for the next job for 50
+ * us, then sleep. They block all signals and never touch Python. Nothing waits for them at exit: they hold nothing.
+ *
+ * A gate keeps late workers away from a job that is over: its upper bit says closed, the rest counts who is inside.
+ * Fields of the job are written only while it is closed and nobody is inside who saw it open.
+ *
+ * In a forked child the workers do not exist; a handler makes the pool new there. HAVE_THREADS says whether there is a
+ * pool at all. */
+#ifndef PERFLAB_PARALLEL_H
+#define PERFLAB_PARALLEL_H
+
+#if (defined(__GNUC__) || defined(__clang__)) && (defined(__unix__) || defined(__APPLE__)) && \
+    !defined(__EMSCRIPTEN__) && !defined(__wasi__) && !defined(PERFLAB_NO_THREADS)
+#define HAVE_THREADS 1
+
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#error "for sched_getaffinity include Python.h first"
+#endif
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef void (*work)(void *job, ptrdiff_t part);
+
+#define MOST_WORKERS 255
+#define CLOSED 0x80000000u
+#define SPIN_NS 50000
+
+static struct {
+    int taken;          /* 1 while a caller has the pool */
+    int workers;        /* threads started */
+    int processors;     /* allowed when first asked for; 0: not yet */
+    int ready;          /* the fork handler is installed */
+    uint32_t gate;
+    uint32_t turn;      /* counts jobs; a change wakes the workers */
+    int sleeping;
+    int admitted;       /* workers with a smaller index take part in this job */
+    work run;
+    void *job;
+    ptrdiff_t parts;
+    ptrdiff_t next[MOST_WORKERS + 1]; /* the next part of each thread's share */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+} pool = {.gate = CLOSED, .mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static int64_t pool_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void pool_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+/* Where a thread's share of the parts begins. */
+static inline ptrdiff_t pool_share(int thread) {
+    const ptrdiff_t threads = pool.admitted + 1, each = pool.parts / threads, more = pool.parts % threads;
+    return each * thread + (thread < more ? thread : more);
+}
+
+/* First the own share, then what is left of others': the same vector summed again meets the same core's cache. */
+static void pool_take_parts(int thread) {
+    const int threads = pool.admitted + 1;
+    for (int i = 0; i < threads; i++) {
+        const int of = (thread + i) % threads;
+        const ptrdiff_t end = pool_share(of + 1);
+        for (;;) {
+            const ptrdiff_t part = __atomic_fetch_add(&pool.next[of], 1, __ATOMIC_ACQ_REL);
+            if (part >= end) break;
+            pool.run(pool.job, part);
+        }
+    }
+}
+
+/* Until the turn differs from `seen`: looking for 50 us, then asleep. */
+static uint32_t pool_next_turn(uint32_t seen) {
+    const int64_t until = pool_now_ns() + SPIN_NS;
+    uint32_t turn;
+    do {
+        for (int look = 0; look < 64; look++) {
+            turn = __atomic_load_n(&pool.turn, __ATOMIC_ACQUIRE);
+            if (turn != seen) return turn;
+            pool_relax();
+        }
+    } while (pool_now_ns() < until);
+    pthread_mutex_lock(&pool.mutex);
+    __atomic_fetch_add(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
+    while ((turn = __atomic_load_n(&pool.turn, __ATOMIC_SEQ_CST)) == seen) pthread_cond_wait(&pool.wake, &pool.mutex);
+    __atomic_fetch_sub(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&pool.mutex);
+    return turn;
+}
+
+static void *pool_worker(void *argument) {
+    const int thread = (int)(intptr_t)argument; /* from 1: the caller is 0 */
+    uint32_t seen = 0;
+    for (;;) {
+        seen = pool_next_turn(seen);
+        if (!(__atomic_fetch_add(&pool.gate, 1, __ATOMIC_ACQ_REL) & CLOSED) && thread <= pool.admitted)
+            pool_take_parts(thread);
+        __atomic_fetch_sub(&pool.gate, 1, __ATOMIC_ACQ_REL);
+    }
+    return NULL;
+}
+
+/* In a forked child: nobody else is there, whatever they were about. */
+static void pool_forget(void) {
+    const pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    const pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+    pool.taken = pool.workers = pool.sleeping = pool.processors = 0;
+    pool.gate = CLOSED;
+    pool.turn = 0;
+    pool.mutex = mutex;
+    pool.wake = wake;
+}
+
+/* Starts workers until there are `wanted`, or no more can be had. Called by who has taken the pool. */
+static void pool_grow(int wanted) {
+    sigset_t all, before;
+    pthread_attr_t detached;
+    if (!pool.ready && pthread_atfork(NULL, NULL, pool_forget) != 0) return;
+    pool.ready = 1;
+    if (pool.workers >= wanted) return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    while (pool.workers < wanted) {
+        pthread_t thread;
+        if (pthread_create(&thread, &detached, pool_worker, (void *)(intptr_t)(pool.workers + 1)) != 0) break;
+        pool.workers++;
+    }
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void pool_leave(void) { __atomic_store_n(&pool.taken, 0, __ATOMIC_RELEASE); }
+
+/* Processors that this process may use. */
+static int pool_count_processors(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Takes the pool for `threads` (0: as many as processors were allowed at first) or, if they can't be had, fewer. The
+ * number of workers; 0 where another caller has the pool or there are none. */
+static int pool_enter(int threads) {
+    int workers;
+    if (__atomic_exchange_n(&pool.taken, 1, __ATOMIC_ACQUIRE)) return 0;
+    if (pool.processors == 0) pool.processors = pool_count_processors();
+    if (threads == 0) threads = pool.processors;
+    workers = (threads > MOST_WORKERS ? MOST_WORKERS + 1 : threads) - 1;
+    pool_grow(workers);
+    if (workers > pool.workers) workers = pool.workers;
+    if (workers == 0) pool_leave();
+    return workers;
+}
+
+/* Opens the gate to `workers` workers. */
+static void pool_open(work run, void *job, ptrdiff_t parts, int workers) {
+    pool.run = run;
+    pool.job = job;
+    pool.parts = parts;
+    pool.admitted = workers;
+    for (int thread = 0; thread <= workers; thread++)
+        __atomic_store_n(&pool.next[thread], pool_share(thread), __ATOMIC_RELAXED);
+    __atomic_fetch_and(&pool.gate, ~CLOSED, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&pool.turn, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&pool.sleeping, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&pool.mutex);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.mutex);
+    }
+}
+
+/* Closes the gate and waits until everyone is out. */
+static void pool_close(void) {
+    int64_t until = 0;
+    __atomic_fetch_or(&pool.gate, CLOSED, __ATOMIC_SEQ_CST);
+    for (int look = 1; __atomic_load_n(&pool.gate, __ATOMIC_ACQUIRE) != CLOSED; look++) {
+        pool_relax();
+        if (look % 64) continue;
+        if (until == 0) until = pool_now_ns() + SPIN_NS;
+        else if (pool_now_ns() > until) sched_yield(); /* a worker lost its core in the middle of a part */
+    }
+}
+
+/* Runs all parts, the caller among the threads. By who has entered. */
+static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
+    pool_open(run, job, parts, workers);
+    pool_take_parts(0);
+    pool_close();
+}
+
+/* --- alone or together ----------------------------------------------------------------------------------------- */
+
+/* What jobs of one kind and size took. Every 512 calls, TRIED are done alone and as many together, in a row, as
+ * the calls come: so the trial sees what the other calls will see, workers awake or asleep, data in this cache or
+ * that, neighbours. The first of a row is not counted. The better median decides until the next trial. */
+#define TRIED 6
+#define TRIAL_PERIOD 512
+
+struct pool_trial {
+    uint32_t calls;
+    int together;                /* the decision */
+    int64_t spent_ns[2][TRIED];  /* alone, together */
+};
+
+static int64_t pool_median(int64_t *spent) {
+    for (int i = 2; i < TRIED; i++)
+        for (int j = i; j > 1 && spent[j - 1] > spent[j]; j--) {
+            const int64_t swap = spent[j];
+            spent[j] = spent[j - 1];
+            spent[j - 1] = swap;
+        }
+    return spent[1 + (TRIED - 1) / 2];
+}
+
+/* Whether the next call is to be done together; *place is where its ns are to be kept, or NULL. */
+static int pool_choose(struct pool_trial *trial, int together_first, int64_t **place) {
+    const int phase = (int)(trial->calls++ % TRIAL_PERIOD);
+    int together = phase < TRIED ? together_first : !together_first;
+    *place = NULL;
+    if (phase == 2 * TRIED) /* by 3 % at least: otherwise the other threads have better things to do */
+        trial->together = 100 * pool_median(trial->spent_ns[1]) < 97 * pool_median(trial->spent_ns[0]);
+    if (phase >= 2 * TRIED) return trial->together;
+    *place = &trial->spent_ns[together][phase % TRIED];
+    return together;
+}
+
+#else
+#define HAVE_THREADS 0
+#endif
+
+#endif

@@ -1,0 +1,36 @@
+/* A one-dimensional input: where it begins, how far its elements are apart in bytes, how many they are. */
+#ifndef PERFLAB_SPANS_H
+#define PERFLAB_SPANS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+    const char *first;
+    ptrdiff_t stride;
+    ptrdiff_t count;
+};
+
+/* Cuts the first `most` elements off. */
+static inline struct span take(struct span *rest, ptrdiff_t most) {
+    struct span part = *rest;
+    if (part.count > most) part.count = most;
+    rest->first += part.count * rest->stride;
+    rest->count -= part.count;
+    return part;
+}
+
+/* Whether any of the words, taken as they lie there, differs from `word` (or, with `equal`, is it). */
+static inline int any_word(struct span all, uint64_t word, int equal) {
+    for (; all.count; all.count--, all.first += all.stride) {
+        uint64_t found;
+        memcpy(&found, all.first, sizeof found);
+        if ((found == word) == equal) return 1;
+    }
+    return 0;
+}
+
+#define NEGATIVE_ZERO_BITS UINT64_C(0x8000000000000000)
+
+#endif

@@ -1,0 +1,104 @@
+/* Sums of float64 or float32, by ELEMENT, each in its own precision.
+ *
+ * Eight vectors of accumulators hide the latency of addition. Blocks of 8 rows bound the error: a chain has 8 elements,
+ * and chains, blocks and lanes are added as trees. With c chains (8 a lane) an element takes part in at most
+ * 7 + log2(c) + log2(n / 8 c) + 3 = log2(n) + 7 additions; the 3 are for an unaligned beginning, a short last block and
+ * a broken last row. In numpy's pairwise sum it is 15 + 3 + log2(n / 128) = log2(n) + 11.
+ * (N. J. Higham, The Accuracy of Floating Point Summation, SIAM J. Sci. Comput. 14, 1993.)
+ *
+ * The tree over the blocks is that of a binary counter. So any 2^k blocks that begin at a multiple of 2^k are a node of
+ * it, and may be added up at once, as four are here, or elsewhere, as in sums_parallel.h.
+ *
+ * Padding is -0.0, the only number that leaves every other, -0.0 too, as it is. */
+
+#define BLOCK_ROWS 8
+#define FOUR_ROWS (4 * BLOCK_ROWS)
+
+INLINE VECTOR PIECE(sum_rows)(const ELEMENT *piece, ptrdiff_t rows) {
+    const VECTOR *at = (const VECTOR *)piece;
+    VECTOR a = at[0], b = at[1], c = at[2], d = at[3], e = at[4], f = at[5], g = at[6], h = at[7];
+    for (ptrdiff_t row = 1; row < rows; row++) {
+        at += 8;
+        a += at[0];
+        b += at[1];
+        c += at[2];
+        d += at[3];
+        e += at[4];
+        f += at[5];
+        g += at[6];
+        h += at[7];
+    }
+    return ((a + b) + (c + d)) + ((e + f) + (g + h));
+}
+
+INLINE ELEMENT PIECE(sum_lanes)(VECTOR total) {
+    ELEMENT lane[sizeof(VECTOR) / sizeof(ELEMENT)];
+    memcpy(lane, &total, sizeof total);
+    for (size_t width = sizeof(VECTOR) / sizeof(ELEMENT) / 2; width; width /= 2)
+        for (size_t k = 0; k < width; k++) lane[k] += lane[k + width];
+    return lane[0];
+}
+
+struct PIECE(counter) {
+    VECTOR waiting[64]; /* at most one sum of 1, 2, 4, ... blocks, as the bits of `blocks` say */
+    uint64_t blocks;
+    int depth;
+};
+
+/* Adds the sum of `weight` blocks, a power of two that divides the number of those before. */
+INLINE void PIECE(count_in)(struct PIECE(counter) *to, VECTOR total, uint64_t weight) {
+    for (uint64_t full = to->blocks / weight; full & 1; full >>= 1) total = to->waiting[--to->depth] + total;
+    to->waiting[to->depth++] = total;
+    to->blocks += weight;
+}
+
+/* The lanes of the sum of fewer elements than a row has; -0.0 for none. */
+INLINE VECTOR PIECE(sum_edge)(struct span rest) {
+    ALIGN_64 ELEMENT copy[ROW];
+    ptrdiff_t rows;
+    for (ptrdiff_t i = 0; i < ROW; i++) copy[i] = (ELEMENT)-0.0;
+    (void)PIECE(next_piece)(&rest, copy, 1, 1, (ELEMENT)-0.0, &rows);
+    return PIECE(sum_rows)(copy, 1);
+}
+
+/* The lanes of the sum of whole rows that are aligned or not contiguous. */
+INLINE VECTOR PIECE(sum_blocks)(struct span rest) {
+    ALIGN_64 ELEMENT copy[FOUR_ROWS * ROW];
+    const ELEMENT *piece;
+    const ELEMENT pad = (ELEMENT)-0.0;
+    const ptrdiff_t block = BLOCK_ROWS * ROW;
+    struct PIECE(counter) counter;
+    VECTOR total;
+    ptrdiff_t rows;
+    counter.blocks = 0;
+    counter.depth = 0;
+    while ((piece = PIECE(next_piece)(&rest, copy, FOUR_ROWS, FOUR_ROWS, pad, &rows))) {
+        if (rows == FOUR_ROWS) {
+            VECTOR first = PIECE(sum_rows)(piece, BLOCK_ROWS), second = PIECE(sum_rows)(piece + block, BLOCK_ROWS);
+            VECTOR third = PIECE(sum_rows)(piece + 2 * block, BLOCK_ROWS);
+            VECTOR fourth = PIECE(sum_rows)(piece + 3 * block, BLOCK_ROWS);
+            PIECE(count_in)(&counter, (first + second) + (third + fourth), 4);
+        } else
+            for (; rows > 0; rows -= BLOCK_ROWS, piece += block)
+                PIECE(count_in)(&counter, PIECE(sum_rows)(piece, PIECE(smaller)(rows, BLOCK_ROWS)), 1);
+    }
+    if (counter.depth == 0) return PIECE(sum_edge)(rest);
+    total = counter.waiting[--counter.depth];
+    while (counter.depth) total = counter.waiting[--counter.depth] + total;
+    return total;
+}
+
+TARGET static ELEMENT PIECE(sum)(struct span rest) {
+    struct span head, body;
+    VECTOR total;
+    if (rest.count == 0) return 0;
+    head = take(&rest, PIECE(unaligned)(rest));
+    body = take(&rest, rest.count - rest.count % ROW);
+    total = PIECE(sum_blocks)(body);
+    if (head.count) total = PIECE(sum_edge)(head) + total;
+    if (rest.count) total = total + PIECE(sum_edge)(rest);
+    return PIECE(sum_lanes)(total);
+}
+
+#undef BLOCK_ROWS
+#undef FOUR_ROWS

@@ -1,0 +1,353 @@
+"""Measure the sums against numpy and against what the memory gives, by size and by level.
+
+    python reports/kernels/measure.py [--blocks 8] [--rounds 7] [--most 512] [--out FILE]     measure, append, show
+    python reports/kernels/measure.py --show FILE                                              show what is there
+
+A block is a fresh process; in it, for each size, all contestants take turns, in an order that is turned from round to
+round. A block's value of a ratio is its median over the rounds; the table has the median over the blocks and the exact
+sign-test interval of 95 % (none below 6 blocks). Every timed answer is compared with the right one. To be run on a
+machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+KIB = 1024
+SIZES = [8, 64, 512, *(KIB << power for power in range(2, 20))]
+"""In bytes: one element, then up to 512 MiB."""
+SAMPLE_NS = 1_500_000
+"""How long a sample lasts at least."""
+
+Contestant = tuple[Callable[[], Any], Any]
+
+
+# --- one block: a fresh process --------------------------------------------------------------------------------------
+
+
+def halves_loaded(vector: Any) -> Callable[[], int]:
+    """Loading by one thread for each processor: what the memory gives all of them together."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from perflab.kernels import limits
+
+    count = len(os.sched_getaffinity(0))
+    pool, step = ThreadPoolExecutor(count), -(-len(vector) // count)
+    parts = [vector[first : first + step] for first in range(0, len(vector), step)]
+
+    def call() -> int:
+        found = 0
+        for one in pool.map(limits.load_only_nogil, parts):
+            found ^= one
+        return found
+
+    return call
+
+
+def numba_sum(vector: Any) -> Callable[[], float]:
+    """A plain loop that numba may reorder, compiled before it is timed."""
+    import numba
+
+    @numba.njit(fastmath={"reassoc", "nsz"}, nogil=True)
+    def total(values: Any) -> float:
+        result = 0.0
+        for value in values:
+            result += value
+        return result
+
+    total(vector[:1])
+    return lambda: total(vector)
+
+
+def contestants(size: int) -> dict[str, Contestant]:
+    """Name -> call and right answer. Whole numbers: every order of additions has the same, exact sum."""
+    import numpy as np
+
+    from perflab.kernels import limits, sums
+
+    chance = np.random.default_rng(size)
+    doubles = chance.integers(-1000, 1000, size // 8).astype("f8")
+    singles = chance.integers(-3, 4, size // 4).astype("f4")
+    singles[1::2] = -singles[::2]  # every partial sum is small, hence exact in float32 too
+    wholes = doubles.astype("i8")
+    right, loaded = int(doubles.sum()), int(np.bitwise_xor.reduce(doubles.view("u8")))
+    found: dict[str, Contestant] = {
+        "numpy float64": (lambda: doubles.sum(), right),
+        "numpy float32": (lambda: singles.sum(), 0),
+        "numpy int64": (lambda: wholes.sum(), right),
+        "float32": (lambda: sums.sum_float32(singles), 0),
+        "int64": (lambda: sums.sum_int64(wholes), right),
+        "load-only": (lambda: limits.load_only(doubles), loaded),
+        "compensated": (lambda: sums.sum_compensated(doubles), right),
+        "reproducible": (lambda: sums.sum_reproducible(doubles), right),
+        "parallel": (lambda: sums.sum_parallel(doubles), right),
+    }
+    for level in sums.levels():
+        found[level] = (lambda level=level: sums.sum_float64(doubles, level), right)
+        found[f"compensated {level}"] = (lambda level=level: sums.sum_compensated(doubles, level), right)
+        found[f"reproducible {level}"] = (lambda level=level: sums.sum_reproducible(doubles, level), right)
+    if size >= 64 * KIB:
+        found["load-only, all processors"] = (halves_loaded(doubles), loaded)
+    if importlib.util.find_spec("numba"):
+        found["numba"] = (numba_sum(doubles), right)
+    return found
+
+
+def timed(call: Callable[[], Any], right: Any, count: int) -> float:
+    """ns a call, over so many calls; the last answer must be right."""
+    answer = None
+    began = time.perf_counter_ns()
+    for _ in range(count):
+        answer = call()
+    spent = time.perf_counter_ns() - began
+    if answer != right:
+        raise SystemExit(f"wrong answer {answer!r} instead of {right!r}")
+    return spent / count
+
+
+def block(sizes: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
+    """All contestants at all sizes, in turns: size -> name -> ns a call."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for size in sizes:
+        entries = contestants(size)
+        names = list(entries)
+        counts = {name: max(1, int(SAMPLE_NS / timed(*entries[name], 2))) for name in names}
+        samples: dict[str, list[float]] = {name: [] for name in names}
+        for turn in range(rounds):
+            shift = turn * max(1, len(names) // rounds) % len(names)
+            for name in names[shift:] + names[:shift]:
+                samples[name].append(timed(*entries[name], counts[name]))
+        found[str(size)] = samples
+    return found
+
+
+def pairs(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Two nogil threads on private data in cache, against two processes that do the same: ns for both to end."""
+    import numpy as np
+
+    from perflab.kernels import sums
+
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, call, size in (
+        ("compensated, 512 KiB each", sums.sum_compensated_nogil, 512 * KIB),
+        ("float64, 512 KiB each", sums.sum_float64_nogil, 512 * KIB),
+        ("float64, 8 MiB each", sums.sum_float64_nogil, 8192 * KIB),
+    ):
+        vectors = [np.ones(size // 8) for _ in range(2)]
+        count = max(1, int(20_000_000 / timed(lambda call=call, vectors=vectors: call(vectors[0]), size / 8, 3)))
+
+        def work(vector: Any, call: Any = call, count: int = count) -> None:
+            timed(lambda: call(vector), float(len(vector)), count)
+
+        samples: dict[str, list[float]] = {"threads": [], "processes": []}
+        for _ in range(rounds):
+            samples["threads"].append(both(work, vectors, threads=True))
+            samples["processes"].append(both(work, vectors, threads=False))
+        found[name] = samples
+    return found
+
+
+def both(work: Callable[[Any], None], vectors: list[Any], threads: bool) -> float:
+    """From a common start until both have ended, in ns."""
+    if threads:
+        workers = [threading.Thread(target=work, args=(vector,)) for vector in vectors]
+        began = time.perf_counter_ns()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return time.perf_counter_ns() - began
+    began = time.perf_counter_ns()
+    children = [forked(work, vector) for vector in vectors]
+    if any(os.waitpid(child, 0)[1] for child in children):
+        raise SystemExit("a child failed")
+    return time.perf_counter_ns() - began
+
+
+def forked(work: Callable[[Any], None], vector: Any) -> int:
+    """A child that does the work and exits with 0 if it went well."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work(vector)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    return child
+
+
+# --- the blocks together ---------------------------------------------------------------------------------------------
+
+
+def processor() -> str:
+    """Its name and how many there are."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    return f"{names[0]} x {len(names)}" if names else platform.machine()
+
+
+def measure(out: Path, blocks: int, rounds: int, sizes: list[int]) -> None:
+    """Append a line for each block."""
+    for number in range(blocks):
+        command = [sys.executable, __file__, "--block", json.dumps([sizes, rounds])]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        with out.open("a", encoding="utf-8") as lines:
+            lines.write(done.stdout)
+        print(f"block {number + 1} of {blocks}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+
+
+def one_block(sizes: list[int], rounds: int) -> dict[str, Any]:
+    """The line that is stored for a block."""
+    import numpy as np
+
+    from perflab.kernels import sums
+
+    return {
+        "schema": "perflab.kernels/1",
+        "processor": processor(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "levels": sums.levels(),
+        "load": os.getloadavg()[0],
+        "pairs": pairs(rounds),
+        "samples": block(sizes, rounds),
+    }
+
+
+def rank(count: int) -> int:
+    """The order statistic that begins the two-sided sign-test interval of 95 %; 0: too few."""
+    tail, found = 0.0, 0
+    for below in range(count // 2):
+        tail += math.comb(count, below) / 2**count
+        if 2 * tail > 0.05:
+            break
+        found = below + 1
+    return found
+
+
+def shown(values: list[float]) -> str:
+    """Median and interval over blocks."""
+    ordered, first = sorted(values), rank(len(values))
+    middle = f"{statistics.median(ordered):.2f}"
+    return f"{middle} ({ordered[first - 1]:.2f}–{ordered[-first]:.2f})" if first else middle
+
+
+def ratio(samples: dict[str, list[float]], slow: str, fast: str) -> float:
+    """How many times as fast the second is, as the median over rounds."""
+    pairs = zip(samples[slow], samples[fast], strict=True)
+    return math.exp(statistics.median(math.log(one / other) for one, other in pairs))
+
+
+RATIOS = {
+    "Sums by the best level, times as fast as numpy": [
+        ("float64", "numpy float64", "BEST"),
+        ("float32", "numpy float32", "float32"),
+        ("int64", "numpy int64", "int64"),
+        ("compensated", "numpy float64", "compensated"),
+        ("reproducible", "numpy float64", "reproducible"),
+        ("parallel", "numpy float64", "parallel"),
+    ],
+    "Against the limits": [
+        ("float64 / load-only", "load-only", "BEST"),
+        ("parallel / float64", "BEST", "parallel"),
+        ("parallel / load-only by all processors", "load-only, all processors", "parallel"),
+        ("numba / float64", "BEST", "numba"),
+    ],
+    "float64 by level, times as fast as numpy": [
+        (level, "numpy float64", level) for level in ("v4", "v3", "baseline", "scalar")
+    ],
+    "compensated by level, times as fast as numpy": [
+        (level, "numpy float64", f"compensated {level}") for level in ("v4", "v3", "baseline", "scalar")
+    ],
+    "reproducible by level, times as fast as numpy": [
+        (level, "numpy float64", f"reproducible {level}") for level in ("v4", "v3", "baseline", "scalar")
+    ],
+}
+
+
+def named(size: int) -> str:
+    """A size in its largest whole unit."""
+    for unit, bytes_ in (("MiB", KIB * KIB), ("KiB", KIB)):
+        if size >= bytes_:
+            return f"{size // bytes_} {unit}"
+    return f"{size} B"
+
+
+def table(blocks: list[dict[str, Any]]) -> Iterator[str]:
+    """Markdown: absolute speeds, then ratios by size."""
+    first = blocks[0]
+    best = first["levels"][0]
+    loads = [one["load"] for one in blocks]
+    yield f"{first['processor']}, Python {first['python']}, numpy {first['numpy']}, levels {', '.join(first['levels'])}"
+    yield f"{len(blocks)} blocks, load average {min(loads):.1f} to {max(loads):.1f}."
+    yield ""
+    names = [best, "load-only", "numpy float64", "compensated", "reproducible", "parallel", "float32", "int64"]
+    yield "GB/s (median over blocks of the median over rounds)"
+    yield ""
+    yield from rows(blocks, names, lambda samples, size, name: size / statistics.median(samples[name]), single)
+    for title, columns in RATIOS.items():
+        yield f"\n{title}\n"
+        pairs = {head: (slow.replace("BEST", best), fast.replace("BEST", best)) for head, slow, fast in columns}
+        yield from rows(blocks, list(pairs), lambda samples, _, head, pairs=pairs: ratio(samples, *pairs[head]), shown)
+    yield "\nTwo nogil threads on private data, times as fast as two processes\n"
+    for name in first["pairs"]:
+        yield f"- {name}: {shown([ratio(one['pairs'][name], 'processes', 'threads') for one in blocks])}"
+
+
+def single(values: list[float]) -> str:
+    """The median alone."""
+    return f"{statistics.median(values):.3g}"
+
+
+def rows(
+    blocks: list[dict[str, Any]], heads: list[str], value: Any, show: Callable[[list[float]], str]
+) -> Iterator[str]:
+    """A Markdown table of one value a size and head; blank where a block lacks it."""
+    yield f"| size | {' | '.join(heads)} |"
+    yield "|---:" * (len(heads) + 1) + "|"
+    for size in blocks[0]["samples"]:
+        cells = []
+        for head in heads:
+            try:
+                cells.append(show([value(one["samples"][size], int(size), head) for one in blocks]))
+            except KeyError:
+                cells.append("")
+        yield f"| {named(int(size))} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Measure, unless there is only something to show; then show."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--least", type=float, default=0, help="smallest size, in KiB")
+    parser.add_argument("--most", type=float, default=512, help="largest size, in MiB")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("measurements.jsonl"))
+    parser.add_argument("--show", type=Path)
+    parser.add_argument("--block", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.block:
+        print(json.dumps(one_block(*json.loads(given.block))))
+        return
+    if not given.show:
+        sizes = [size for size in SIZES if given.least * KIB <= size <= given.most * KIB * KIB]
+        measure(given.out, given.blocks, given.rounds, sizes)
+    lines = (given.show or given.out).read_text(encoding="utf-8").splitlines()
+    print("\n".join(table([json.loads(line) for line in lines])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The parallel sum's threads: used, shared, forgotten by forked children, in nobody's way at exit; and the GIL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sums_support
+import test_kernels_gil as gil
+from perflab.kernels import sums
+
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no POSIX threads and no fork here")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc/self/task")
+
+
+def printed(script: str, timeout: float = 120) -> str:
+    """What a script prints in an interpreter of its own, with `sums`, a vector of 16 MiB and its sum."""
+    prelude = (
+        "import os, sys, threading\nimport numpy as np\nfrom perflab.kernels import sums\n"
+        "vector = np.random.default_rng(1).normal(size=2**21); right = sums.sum_float64(vector)\n"
+    )
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", prelude + script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("level", sums.levels())
+@pytest.mark.parametrize("threads", [0, 1, 2, 3, 7, 300])
+def test_parallel_sum_has_the_bits_of_one_thread(level, threads):
+    """Whatever the number of threads, the size, the beginning and the stride."""
+    whole = np.random.default_rng(2).normal(size=3_000_011)
+    for view in (
+        whole,
+        whole[1:],
+        whole[5:-3],
+        whole[:16_384],
+        whole[3:16_390],
+        whole[: 2**20],
+        whole[::-2],
+        whole[::3],
+    ):
+        expected = sums.sum_float64(view, level=level)
+        for _ in range(3):
+            assert sums.sum_parallel(view, threads, level=level).hex() == expected.hex()
+
+
+@linux
+@pytest.mark.skipif(PROCESSORS < 2, reason="one processor: one thread is always as good")
+def test_workers_do_work():
+    """After some sums of 64 MiB the pool's thread has spent time on a processor."""
+    script = """
+vector = np.ones(2**23)
+main = threading.get_native_id()
+def spent():
+    return sum(int(open(f"/proc/self/task/{task}/schedstat").read().split()[0])
+               for task in os.listdir("/proc/self/task") if int(task) != main)
+assert sums.sum_parallel(vector, 2) == 2**23
+before = spent()
+for _ in range(2000):
+    assert sums.sum_parallel(vector, 2) == 2**23
+    if spent() > before + 20_000_000:
+        print("worked")
+        break
+"""
+    assert printed(script) == "worked\n"
+
+
+@linux
+def test_threads_are_started_once_and_as_many_as_asked_for():
+    """The pool grows to the most threads asked for, less the caller; small sums start none."""
+    script = """
+def tasks(): return len(os.listdir("/proc/self/task"))
+before = tasks()
+sums.sum_parallel(vector[:1000], 4)
+found = [tasks() - before]
+for threads in (1, 2, 4, 3):
+    for _ in range(5): assert sums.sum_parallel(vector, threads) == right
+    found.append(tasks() - before)
+print(found)
+"""
+    assert printed(script) == "[0, 0, 1, 3, 3]\n"
+
+
+@posix
+def test_forked_children_make_pools_of_their_own():
+    """A child of a process with a pool sums rightly, also when it forks in turn, also while others use the pool."""
+    script = """
+assert sums.sum_parallel(vector, 3) == right
+ended = threading.Event()
+def keep_summing():
+    while not ended.is_set():
+        assert sums.sum_parallel(vector, 3) == right
+others = [threading.Thread(target=keep_summing) for _ in range(2)]
+for other in others: other.start()
+def child(depth):
+    pid = os.fork()
+    if pid == 0:
+        right_here = all(sums.sum_parallel(vector, 3) == right for _ in range(5))
+        grown = not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 3
+        os._exit(0 if right_here and grown and (depth == 0 or child(depth - 1) == 0) else 7)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+codes = [child(1) for _ in range(10)]
+ended.set()
+for other in others: other.join()
+print(set(codes), sums.sum_parallel(vector, 3) == right)
+"""
+    assert printed(script) == "{0} True\n"
+
+
+def test_many_threads_at_once_get_the_right_sum():
+    """One caller has the pool, the others sum alone; all are right."""
+    sums_support.hammer(sums)
+
+
+def test_an_interpreter_exits_while_the_pool_is_busy():
+    """A daemon thread in the middle of a parallel sum keeps nobody from leaving."""
+    script = """
+def keep_summing():
+    while True: sums.sum_parallel(vector, 3)
+for _ in range(3): threading.Thread(target=keep_summing, daemon=True).start()
+for _ in range(50): sums.sum_parallel(vector, 3)
+print("leaving", flush=True)
+"""
+    assert printed(script) == "leaving\n"
+
+
+def test_signals_reach_the_main_thread():
+    """The pool's threads block signals, so that an interrupt ends the sleep of the main thread and nothing else."""
+    script = """
+import signal
+sums.sum_parallel(vector, 3)
+caught, main = [], threading.main_thread()
+signal.signal(signal.SIGALRM, lambda number, frame: caught.append(threading.current_thread() is main))
+for _ in range(20):
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    signal.pause()
+print(len(caught), all(caught))
+"""
+    if not hasattr(os, "fork"):
+        pytest.skip("no POSIX signals here")
+    assert printed(script) == "20 True\n"
+
+
+# --- the GIL ---------------------------------------------------------------------------------------------------------
+
+OBSERVE = """
+import numpy as np
+from perflab.kernels import limits, sharing, sums
+def view(code, size): return np.broadcast_to(np.ones(1, code), size)
+for call in {calls}:
+    call = eval("lambda size: " + call)
+    print(max(observed(lambda flag: call(size)) for size in (2**power for power in range(20, {last}))), end=" ")
+"""
+TWINS = (
+    "sums.sum_float64{}(view('d', size))",
+    "sums.sum_float32{}(view('f', size))",
+    "sums.sum_int64{}(view('q', size))",
+    "sums.sum_compensated{}(view('d', size))",
+    "sums.sum_reproducible{}(view('d', size))",
+    "limits.load_only{}(view('d', size))",
+    "limits.arithmetic{}(size)",
+)
+RELEASING = (
+    "sums.sum_parallel(view('d', size))",
+    "sums.reproducible_partial(view('d', size))",
+    "sharing.reacquire(size, 2**30)",
+    "sharing.add_plain(np.zeros(1, 'q'), 0, size)",
+    "sharing.add_atomic(np.zeros(1, 'q'), 0, size)",
+    "sharing.dependent_adds(size)",
+)
+
+
+@pytest.mark.parametrize("end", ["", "_nogil"])
+def test_another_thread_runs_during_a_call_that_releases_the_gil(end):
+    """The setter gets its turn, at the latest when the call is long."""
+    calls = [call.format(end) for call in TWINS] + ([] if end else list(RELEASING))
+    assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=28)), strict=True)) == dict.fromkeys(calls, "1")
+
+
+def test_no_thread_runs_during_a_call_that_holds_the_gil():
+    """A _gil twin keeps the GIL however long it takes; so does what is nogil in its signature only."""
+    calls = [*(call.format("_gil") for call in TWINS), "sharing.signature_only(size)"]
+    expected = dict.fromkeys(calls, "1" if gil.FREE_THREADED else "0")
+    assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=25)), strict=True)) == expected
+
+
+def test_the_contract_can_be_run_as_a_script():
+    """The file that sanitizers run is there and starts without numpy."""
+    source = Path(sums_support.__file__).read_text(encoding="utf-8")
+    assert "numpy" not in [line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))]
