@@ -192,7 +192,7 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
             *(_shows(one, "printed", fast_first, _program(one), role) for one, role in zip(ours, roles, strict=True)),
         ),
         ("S16",),
-        conditions="a slow task first; in less than half of imap's time, chunksize 1; the program by the default start method",
+        conditions="a slow task first; less than half of imap's time; chunksize 1; the program by the default method",
     )
     last = Clause(
         unordered, "last_ns", Estimand.RATIO, Relation.WITHIN, NO_DIFFERENCE, imap, label="time to the last result"
