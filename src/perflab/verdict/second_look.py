@@ -19,7 +19,7 @@ GUARD_ALPHA = 0.01
 """How often a run with nothing wrong is warned of all the same, by both guards and all comparisons together."""
 
 GUARD_BLOCKS = 12
-"""With fewer blocks not even a perfect trend is rarer than chance, so they are not counted among the comparisons."""
+"""Comparisons with fewer are not asked: the halves of 11 blocks are wholly apart by chance in 1 of 126 orders."""
 
 
 @dataclass(frozen=True, slots=True)
