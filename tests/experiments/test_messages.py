@@ -11,7 +11,7 @@ from sharing_support import METHODS, astride, claim_of, design_of, observe, verd
 
 from perflab.errors import WrongAnswer
 from perflab.experiments import _channels, messages
-from perflab.experiments._partner import context
+from perflab.experiments._partner import context, partners
 from perflab.model import Case, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
@@ -77,6 +77,18 @@ class _Scripted:
         if not self.found or len(self.found[0]) > most:
             raise OSError("bad message length")
         return self.found.pop(0)
+
+
+def test_writers_end_when_nobody_reads() -> None:
+    """A writer that is left with more than fits ends with the reader, and does not wait for ever."""
+    started_by = context()
+    reader, writer = started_by.Pipe()
+    given = (reader, writer, 97, 2**20, 3, started_by.Barrier(1), None)
+    with partners(started_by, (_channels.write, given)) as (process,):
+        writer.close()
+        reader.close()
+        process.join(10)
+        assert process.exitcode == 0
 
 
 @pytest.mark.parametrize(

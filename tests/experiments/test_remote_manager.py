@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import zlib
 from types import SimpleNamespace
 from typing import Any
@@ -42,9 +43,11 @@ def test_a_client_with_the_right_key_is_let_in_and_its_changes_are_seen() -> Non
 
 
 def test_the_server_listens_to_this_machine_alone() -> None:
-    """TCP is bound to the loopback."""
+    """TCP is bound to one address of the loopback, and not to all that the machine has."""
     with _remote.office("TCP") as served:
         assert served.address[0] == "127.0.0.1"
+        with pytest.raises((ConnectionError, TimeoutError)):
+            socket.create_connection(("127.0.0.2", served.address[1]), timeout=1)
 
 
 def test_a_server_that_does_not_start_is_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:

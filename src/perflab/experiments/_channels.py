@@ -228,7 +228,7 @@ def _whole(reader: Any, size: int, most: int) -> int:
     try:
         for _ in range(most):
             message = reader.recv_bytes(size) if reader.poll(LIMIT_S) else b""
-            found += len(message) == size and message.count(message[:1]) == size
+            found += message.count(message[:1]) == size
     except (EOFError, OSError):
         pass
     return found

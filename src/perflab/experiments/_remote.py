@@ -106,20 +106,17 @@ def _opened(transport: str) -> Iterator[Office]:
 
 @contextmanager
 def _serving(transport: str, key: bytes, folder: str) -> Iterator[Any]:
-    """The address of a fresh server process; it ends with the body."""
+    """The address of a fresh server process; it ends with the body, which closes its pipe."""
     where = [os.path.join(folder, "office")] if transport == "AF_UNIX" else []
     command = [sys.executable, "-S", "-c", SERVER, *where]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout
-        try:
-            server.stdin.write(key.hex() + "\n")
-            server.stdin.flush()
-            said = server.stdout.readline().strip()
-            if not said:
-                raise WrongAnswer("the Manager's server ended before it said its address, expected one line")
-            yield said if where else ("127.0.0.1", int(said))
-        finally:
-            server.kill()
+        server.stdin.write(key.hex() + "\n")
+        server.stdin.flush()
+        said = server.stdout.readline().strip()
+        if not said:
+            raise WrongAnswer("the Manager's server ended before it said its address, expected one line")
+        yield said if where else ("127.0.0.1", int(said))
 
 
 def call_on(address: Any, key: bytes) -> Any:
