@@ -191,6 +191,13 @@ def test_a_missing_wrong_double_or_exchanged_sum_is_a_wrong_answer(results: list
     _arrivals.check([(1, 190, 1), (0, 45, 2)], [10, 20])
 
 
+def test_a_way_that_gives_a_wrong_sum_is_not_dated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observing checks what it observed."""
+    monkeypatch.setattr(_arrivals, "OF_POOL", {"wrong": lambda crew, inputs: [(n, end, 0) for n, end in inputs]})
+    with pytest.raises(WrongAnswer, match="the tasks found the sums"):
+        _arrivals.observe("wrong", None, [10, 20])
+
+
 def test_arrivals_are_dated_as_they_come() -> None:
     """A way that holds everything back shows in the shares; one that takes inputs one by one, in what is consumed."""
 
