@@ -30,30 +30,30 @@ def test_each_case_observes_what_it_promises_and_leaves_nothing() -> None:
 
 def test_a_client_with_the_right_key_is_let_in_and_its_changes_are_seen() -> None:
     """What one proxy adds another one finds, under a key that is new for each server; then all is gone."""
-    with _remote.office("AF_UNIX") as served:
+    with _remote.office() as served:
         assert len(served.key) == _remote.KEY_BYTES
-        other = _remote.call_on(served.address, served.key)
-        assert (served.desk.add(3), other.add(4)) == (3, 7)
-        assert remote_manager._attempt(served.address, served.key) == "answered"
-        assert remote_manager._attempt(served.address, b"wrong") == "AuthenticationError"
+        assert (served.desks["AF_UNIX"].add(3), served.desks["TCP"].add(4)) == (3, 7)
+        for address in served.addresses.values():
+            assert remote_manager._attempt(address, served.key) == "answered"
+            assert remote_manager._attempt(address, b"wrong") == "AuthenticationError"
         folder, key = served.folder, served.key
     assert not os.path.exists(folder)
-    with _remote.office("AF_UNIX") as served:
+    with _remote.office() as served:
         assert served.key != key
 
 
 def test_the_server_listens_to_this_machine_alone() -> None:
     """TCP is bound to one address of the loopback, and not to all that the machine has."""
-    with _remote.office("TCP") as served:
-        assert served.address[0] == "127.0.0.1"
+    with _remote.office() as served:
+        assert served.addresses["TCP"][0] == "127.0.0.1"
         with pytest.raises((ConnectionError, TimeoutError)):
-            socket.create_connection(("127.0.0.2", served.address[1]), timeout=1)
+            socket.create_connection(("127.0.0.2", served.addresses["TCP"][1]), timeout=1)
 
 
 def test_a_server_that_does_not_start_is_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that ends without its address is told of, not waited for."""
     monkeypatch.setattr(_remote, "SERVER", "import sys; sys.exit(3)")
-    with pytest.raises(WrongAnswer, match="before it said its address"), _remote.office("TCP"):
+    with pytest.raises(WrongAnswer, match="before it said its addresses"), _remote.office():
         pass
 
 
@@ -70,7 +70,7 @@ def test_a_client_that_changes_nothing_is_not_answered(
 ) -> None:
     """A program that fails, says another number, or only pretends, is told apart from one that was served."""
     monkeypatch.setattr(_remote, "CLIENT", client)
-    with _remote.office("TCP") as served:
+    with _remote.office() as served:
         assert _remote.visit(served) == outcome
 
 

@@ -13,7 +13,7 @@ from perflab.experiments._partner import LIMIT_S, context, partners, told
 SMALL_BYTES, LARGE_BYTES = 1024, 1024 * 1024
 """What a pipe of 64 KiB takes at once, and what it does not."""
 
-PATIENCE_S = 0.05
+PATIENCE_S = 0.03
 """How long a process may take to end whose own code is over, and an item to arrive that was put by one that ended."""
 
 ARRIVED, NOTHING, ENDED, HANGS = "it arrives", "nothing arrives", "it ends", "it hangs until the queue is read"

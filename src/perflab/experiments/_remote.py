@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -49,22 +49,17 @@ class Desk:
         return zlib.adler32(data)
 
 
-def end_with_the_pipe():
-    sys.stdin.read()
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    desk = Desk()
-    key = bytes.fromhex(sys.stdin.readline())
-    Office.register("desk", callable=lambda: desk, exposed=("add", "weigh"))
-    address = sys.argv[1] if len(sys.argv) > 1 else ("127.0.0.1", 0)
+desk = Desk()
+key = bytes.fromhex(sys.stdin.readline())
+Office.register("desk", callable=lambda: desk, exposed=("add", "weigh"))
+for address in (("127.0.0.1", 0), sys.argv[1]):
     server = Office(address=address, authkey=key).get_server()
-    threading.Thread(target=end_with_the_pipe, daemon=True).start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.address if isinstance(server.address, str) else server.address[1], flush=True)
-    server.serve_forever()
+sys.stdin.read()
+os._exit(0)
 """
-"""Serves one object with a number; weigh() answers few bytes to many."""
+"""Serves one object with a number at two addresses, until its input ends; weigh() answers few bytes to many."""
 
 CLIENT = f"""{DESK}
 
@@ -81,42 +76,42 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A running server: where it is, its key, and this process's proxy of the object served."""
+    """A running server: its addresses and this process's proxies of the object served, by transport, and its key."""
 
-    address: Any
+    addresses: Mapping[str, Any]
+    desks: Mapping[str, Any]
     key: bytes
-    desk: Any
     folder: str
 
 
-def office(transport: str) -> AbstractContextManager[Office]:
-    """The host's server of "TCP" or "AF_UNIX", started with the first case that calls it and ended with the last."""
-    return shared(("office", transport), lambda: _opened(transport))
+def office() -> AbstractContextManager[Office]:
+    """The host's server, started with the first case that calls it and ended with the last."""
+    return shared("office", _opened)
 
 
 @contextmanager
-def _opened(transport: str) -> Iterator[Office]:
+def _opened() -> Iterator[Office]:
     key = os.urandom(KEY_BYTES)
-    with tempfile.TemporaryDirectory(prefix="perflab-") as folder, _serving(transport, key, folder) as address:
-        desk = call_on(address, key)
+    with tempfile.TemporaryDirectory(prefix="perflab-") as folder, _serving(key, folder) as addresses:
+        desks = {transport: call_on(address, key) for transport, address in addresses.items()}
         for _ in range(WARM_CALLS):
-            desk.weigh(b"")
-        yield Office(address, key, desk, folder)
+            for desk in desks.values():
+                desk.weigh(b"")
+        yield Office(addresses, desks, key, folder)
 
 
 @contextmanager
-def _serving(transport: str, key: bytes, folder: str) -> Iterator[Any]:
-    """The address of a fresh server process; it ends with the body, which closes its pipe."""
-    where = [os.path.join(folder, "office")] if transport == "AF_UNIX" else []
-    command = [sys.executable, "-S", "-c", SERVER, *where]
+def _serving(key: bytes, folder: str) -> Iterator[Mapping[str, Any]]:
+    """The addresses of a fresh server process; it ends with the body, which closes its pipe."""
+    command = [sys.executable, "-S", "-c", SERVER, os.path.join(folder, "office")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout
         server.stdin.write(key.hex() + "\n")
         server.stdin.flush()
-        said = server.stdout.readline().strip()
-        if not said:
-            raise WrongAnswer("the Manager's server ended before it said its address, expected one line")
-        yield said if where else ("127.0.0.1", int(said))
+        port, path = (server.stdout.readline().strip() for _ in range(2))
+        if not path:
+            raise WrongAnswer("the Manager's server ended before it said its addresses, expected two lines")
+        yield {"TCP": ("127.0.0.1", int(port)), "AF_UNIX": path}
 
 
 def call_on(address: Any, key: bytes) -> Any:
@@ -136,12 +131,12 @@ def visit(served: Office) -> str:
     """What a client program says that adds 5 and 2 to the object's number, and what this process then sees of it."""
     from perflab.programs import run_program
 
-    before = served.desk.add(0)
+    desk, before = served.desks["TCP"], served.desks["TCP"].add(0)
     path = os.path.join(served.folder, "key")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
         file.write(served.key.hex())
-    ended = run_program(CLIENT, arguments=(str(served.address[1]), path))
+    ended = run_program(CLIENT, arguments=(str(served.addresses["TCP"][1]), path))
     expected = f"{before + 5} {before + 7}"
     if ended.out.strip() != expected:
         return ended.error or f"it printed {ended.out.strip()!r}, expected {expected!r}"
-    return "answered" if served.desk.add(0) == before + 7 else "answered, but its changes were not seen here"
+    return "answered" if desk.add(0) == before + 7 else "answered, but its changes were not seen here"

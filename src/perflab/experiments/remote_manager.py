@@ -144,15 +144,15 @@ def _figures(sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def probe(case: Case) -> Iterator[Sample]:
-    """The server is started with the first case of a transport and serves them all."""
-    with office(case.strategy) as served:
+    """The server is started with the first case and serves them all."""
+    with office() as served:
         if case.param("bytes"):
             data = bytes(int(case.param("bytes")))
-            yield lambda count: {"call_ns": _median_call(served.desk, data)}
+            yield lambda count: {"call_ns": _median_call(served.desks[case.strategy], data)}
         elif case.param("key") == "right":
             yield lambda count: {"outcome": visit(served)}
         else:
-            yield lambda count: {"outcome": _attempt(served.address, bytes(len(served.key)))}
+            yield lambda count: {"outcome": _attempt(served.addresses[case.strategy], bytes(len(served.key)))}
 
 
 def _median_call(desk: Any, data: bytes) -> float:
@@ -186,8 +186,8 @@ EXPERIMENT = Experiment(
     probe=probe,
     quantities=QUANTITIES,
     how=(
-        "A Manager's server is started as a program of its own, once on a TCP port of the loopback and once on a local "
-        "socket, with a random key. A second program, which knows address and key only, changes the object that is "
+        "A Manager's server is started as a program of its own, on a TCP port of the loopback and on a local socket, "
+        "with a random key. A second program, which knows address and key only, changes the object that is "
         "served, and the change is looked for from here; a client with another key tries as well. Calls with an "
         "argument of growing size and a short answer are timed over both transports, on a connection already in use; "
         "the server answers with a checksum of what it got."
