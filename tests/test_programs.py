@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from perflab import procfs
+from perflab import procfs, programs
 from perflab.programs import run_program
 
 ORPHAN = "import os, time\npid = os.fork()\nif pid:\n    print(pid)\nelse:\n    time.sleep(60)\n"
@@ -102,20 +103,23 @@ def test_no_file_is_left_and_the_session_is_the_callers(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_without_pidfds_programs_end_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel tells nothing, the program is asked."""
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    assert run_program("raise SystemExit(3)").status == 3
+    ended = run_program(HANGS, limit_s=0.5)
+    assert (ended.hung, _is_gone(int(ended.out))) == (True, True)
+
+
 def test_a_program_is_ended_when_waiting_for_it_is_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the caller's own interruption leaves running is ended as well."""
-    import subprocess
-
     seen: list[int] = []
 
-    def interrupted(self: subprocess.Popen[bytes], timeout: float | None = None) -> int:
-        if timeout is None:
-            return original(self)
-        seen.append(self.pid)
+    def interrupted(process: subprocess.Popen[bytes], seconds: float) -> int:
+        seen.append(process.pid)
         raise KeyboardInterrupt
 
-    original = subprocess.Popen.wait
-    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    monkeypatch.setattr(programs, "_status_within", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_program("import time\ntime.sleep(60)\n")
     assert _is_gone(seen[0])

@@ -7,6 +7,7 @@ whether it ends at all.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Ended:
 
 
 def run_program(source: str, *, arguments: Sequence[str] = (), limit_s: float = 10.0) -> Ended:
-    """Run ``source`` as a script of this interpreter, in an empty folder, and wait until its main process ends.
+    """Run ``source`` as a script of this interpreter, in a folder of its own, and wait until its main process ends.
 
     As under a user's shell it has a real file, so that spawn can import it again, and is a process group of its own;
     unlike there its output goes to files, where each process's text arrives when that process ends: flush what has
@@ -52,9 +53,7 @@ def run_program(source: str, *, arguments: Sequence[str] = (), limit_s: float = 
         script.write_text(source, encoding="utf-8")
         out, err = Path(folder, "out"), Path(folder, "err")
         with _started([sys.executable, script.name, *arguments], folder, out, err) as process:
-            status: int | None = None
-            with suppress(subprocess.TimeoutExpired):
-                status = process.wait(limit_s)
+            status = _status_within(process, limit_s)
         wrote, complained = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
     return Ended(status, wrote, complained, hung=status is None)
 
@@ -76,6 +75,23 @@ def _started(command: Sequence[str], folder: str, out: Path, err: Path) -> Itera
         yield process
     finally:
         _end_group(process)
+
+
+def _status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit status, or None after so many seconds; told by the kernel where there are pidfds.
+
+    Popen.wait with a time limit asks every 50 ms, which is as long as a small program takes.
+    """
+    if not hasattr(os, "pidfd_open"):
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
+        return None
+    fd = os.pidfd_open(process.pid)
+    try:
+        select.select([fd], [], [], seconds)
+    finally:
+        os.close(fd)
+    return process.poll()
 
 
 def _environment() -> Mapping[str, str]:
