@@ -99,8 +99,6 @@ def _factor(way: Way) -> str:
 
 def _cheapest(fit: list[Way], choice: Choice, guide: Guide, ask: Ask) -> Iterator[str]:
     """Which of several equals needs surely the least of what is shown beside."""
-    if len(fit) < 2:
-        return
     among = Choice(choice.work, tuple((way.name, way.case) for way in fit))
     for name in guide.beside:
         ways = compared(among, name, ask)
