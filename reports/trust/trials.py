@@ -145,9 +145,10 @@ def verdicts(
 def judged(scheme: Scheme, declared: float, now: Interval, twin: Interval, shift: float) -> NDArray[np.intp]:
     """Per run at one look: the index into WORDS, by the margin rule of ``duel.judge`` or of a clause WITHIN."""
     low, high = now.low + shift, now.high + shift
-    used = np.maximum(math.log1p(declared), twin.extent)
+    margin = math.log1p(declared)
+    used = np.maximum(margin, twin.extent)
     sound = np.abs(twin.middle) <= math.log1p(VOID_ABOVE)
-    same = (low >= -used) & (high <= used) & ((used <= math.log1p(declared)) | (not scheme.is_duel))
+    same = (low >= -margin) & (high <= margin) & ((used <= margin) | (not scheme.is_duel))
     return np.where(sound, np.select([low > used, high < -used, same], [1, 2, 3], 0), 0)
 
 

@@ -136,10 +136,12 @@ def test_demands_are_said_in_words(estimand, relation, bound, unit, demand, refu
     assert (wording.bound(result, unit), wording.would_refute(result, unit)) == (demand, refuted)
 
 
-def test_a_widened_margin_is_the_one_that_is_said() -> None:
-    """The reader sees the bound that was applied, not the one that was hoped for."""
+def test_sameness_is_demanded_within_the_declared_margin_and_refuted_beyond_the_widened() -> None:
+    """The reader sees both bounds that were applied."""
     clause = Clause(Case("w"), "q", Estimand.RATIO, Relation.WITHIN, 0.02)
-    assert wording.bound(ClauseResult(clause, Estimate(None, None, None), None, 0.25), "x") == "within 0.800–1.25×"
+    result = ClauseResult(clause, Estimate(None, None, None), None, 0.25)
+    assert wording.bound(result, "x") == "within 0.980–1.02×"
+    assert wording.would_refute(result, "x") == "an interval wholly outside of 0.800–1.25×"
 
 
 def test_a_case_is_told_by_what_sets_it_apart() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from perflab import stats
-from perflab.model import ClauseResult, Estimand, Judgement, Relation, Role, Verdict
+from perflab.model import Clause, ClauseResult, Estimand, Judgement, Relation, Role, Verdict
 
 
 def halves(values: Sequence[float]) -> tuple[Sequence[float], ...]:
@@ -39,7 +39,10 @@ def centre(values: Sequence[float], estimand: Estimand) -> float:
 
 
 def leans(result: ClauseResult, values: Sequence[float]) -> bool | None:
-    """On which side of the clause's bound the point estimate of some of its blocks lies; None without blocks."""
+    """On which side of the clause's bound the point estimate of some of its blocks lies; None without blocks.
+
+    Between the declared margin of sameness and the one that the A/A widened it to is neither side.
+    """
     if not values:
         return None
     clause, point = result.clause, centre(values, result.clause.estimand)
@@ -47,9 +50,14 @@ def leans(result: ClauseResult, values: Sequence[float]) -> bool | None:
         return point > clause.bound
     if clause.relation is Relation.BELOW:
         return point < clause.bound
-    margin = clause.bound if result.margin_used is None else result.margin_used
-    ratio = clause.estimand is Estimand.RATIO
-    return 1 / (1 + margin) <= point <= 1 + margin if ratio else -margin <= point <= margin
+    if _within(clause, point, clause.bound):
+        return True
+    return None if result.margin_used is not None and _within(clause, point, result.margin_used) else False
+
+
+def _within(clause: Clause, point: float, margin: float) -> bool:
+    least, most = (1 / (1 + margin), 1 + margin) if clause.estimand is Estimand.RATIO else (-margin, margin)
+    return least <= point <= most
 
 
 def _leans_everywhere(result: ClauseResult, *, holds: bool) -> bool:

@@ -124,7 +124,10 @@ def _clause(analysis: Analysis, judgement: Judgement, number: int, result: Claus
         yield f"  control    {clause.control.id}", ""
     yield f"  asks       the {clause.estimand} of {quantity.name} is {wording.bound(result, unit)}", ""
     if result.margin_used is not None and result.margin_used > clause.bound:
-        yield f"  margin     declared {clause.bound:g}, widened to {result.margin_used:g} by this run's A/A", ""
+        yield (
+            f"  margin     declared {clause.bound:g}, and {result.margin_used:g} by this run's A/A, to refute",
+            "",
+        )
     measured = wording.with_interval(estimate, unit, clause.estimand)
     yield f"  measured   {measured} over {wording.plural(len(estimate.values), 'block')}", ""
     yield f"  outcome    {wording.held(result.holds)}", ""

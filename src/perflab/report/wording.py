@@ -140,11 +140,10 @@ def within(clause: Clause, bound: float) -> tuple[float, float]:
 
 
 def bound(result: ClauseResult, unit: str) -> str:
-    """What the clause demands: 'below 1.20×', 'within 0.909–1.10×' (after widening by the A/A interval)."""
+    """What the clause demands: 'below 1.20×', 'within 0.909–1.10×' (the declared margin)."""
     clause = result.clause
     if clause.relation is Relation.WITHIN:
-        margin = clause.bound if result.margin_used is None else result.margin_used
-        return f"within {units.interval(*within(clause, margin), unit)}"
+        return f"within {units.interval(*within(clause, clause.bound), unit)}"
     return f"{'below' if clause.relation is Relation.BELOW else 'above'} {units.human(clause.bound, unit)}"
 
 
@@ -153,7 +152,8 @@ def would_refute(result: ClauseResult, unit: str) -> str:
     clause = result.clause
     limit = units.human(clause.bound, unit)
     if clause.relation is Relation.WITHIN:
-        return f"an interval wholly outside of {bound(result, unit).removeprefix('within ')}"
+        margin = clause.bound if result.margin_used is None else result.margin_used
+        return f"an interval wholly outside of {units.interval(*within(clause, margin), unit)}"
     return f"an interval wholly {'above' if clause.relation is Relation.BELOW else 'below'} {limit}"
 
 

@@ -71,8 +71,8 @@ def _null_wide(null: Mapping[str, Estimate]) -> Iterator[str]:
             )
         elif width > NULL_WIDE_ABOVE:
             yield (
-                f"Two copies of the same code ({kind}) may differ by {_percent(width)} here, and margins of "
-                "sameness are widened to that: a longer run (--full) or a quieter machine narrows them."
+                f"Two copies of the same code ({kind}) may differ by {_percent(width)} here, so that no smaller "
+                "difference counts against sameness: a longer run (--full) or a quieter machine tells finer."
             )
 
 

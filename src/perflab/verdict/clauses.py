@@ -84,7 +84,11 @@ def half_width(result: ClauseResult) -> float | None:
 
 
 def holds(clause: Clause, found: Estimate, margin: float | None) -> bool | None:
-    """On which side of the clause's bound the whole interval lies; None where there is none, or one astride it."""
+    """On which side of the clause's bound the whole interval lies; None where there is none, or one astride it.
+
+    Sameness is proved within the declared margin only, and refuted beyond the widened one: noise of the A/A may
+    withhold an answer, and must not make two different things the same.
+    """
     if found.low is None or found.high is None:
         return None
     if clause.relation is Relation.BELOW:
@@ -92,8 +96,15 @@ def holds(clause: Clause, found: Estimate, margin: float | None) -> bool | None:
     if clause.relation is Relation.ABOVE:
         return _decided(yes=found.low > clause.bound, no=found.high <= clause.bound)
     assert margin is not None, "WITHIN always has a margin"
-    least, most = (1 / (1 + margin), 1 + margin) if clause.estimand is Estimand.RATIO else (-margin, margin)
-    return equivalence(found.low, found.high, least, most)
+    return _decided(
+        yes=equivalence(found.low, found.high, *ends(clause, clause.bound)) is True,
+        no=equivalence(found.low, found.high, *ends(clause, margin)) is False,
+    )
+
+
+def ends(clause: Clause, margin: float) -> tuple[float, float]:
+    """What WITHIN a margin means: factors around 1 for a ratio, amounts around 0 for the others."""
+    return (1 / (1 + margin), 1 + margin) if clause.estimand is Estimand.RATIO else (-margin, margin)
 
 
 def _decided(yes: bool, no: bool) -> bool | None:

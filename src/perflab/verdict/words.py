@@ -118,10 +118,15 @@ def _place(result: ClauseResult, unit: str) -> str:
 
 
 def _margin(result: ClauseResult, unit: str) -> str:
+    """The declared margin; where sameness is not proved, also the wider one that only the A/A accounts for."""
     unit = "share" if result.clause.estimand is Estimand.RATIO else unit
-    used = result.clause.bound if result.margin_used is None else result.margin_used
-    declared = f" (declared {units.human(result.clause.bound, unit)}, but two copies of the same code differ that much)"
-    return f"±{units.human(used, unit)}{declared if used > result.clause.bound else ''}"
+    used = result.margin_used or 0.0
+    declared, wider = units.human(result.clause.bound, unit), units.human(used, unit)
+    if result.holds or used <= result.clause.bound:
+        return f"±{declared}"
+    if result.holds is False:
+        return f"±{wider} (declared {declared}) by which two copies of the same code differ"
+    return f"±{declared} (two copies of the same code differ by up to {wider} here)"
 
 
 def _why_nothing(evidence: Evidence, clause: Clause) -> str:
