@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from scheduling_support import astride, judged, observe, quick
 
 from perflab.errors import WrongAnswer
-from perflab.experiments import _divided, decomposition
+from perflab.experiments import _crew, _divided, decomposition
 from perflab.experiments._crew import answers, crew
 from perflab.model import Case, Judgement, Settings, Verdict
 
@@ -103,6 +105,23 @@ def test_a_crew_is_shared_and_answers_in_order() -> None:
         pids = answers(first, [(os.getpid, ())] * 2)
     assert len(set(pids)) == 2
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_crew_is_dismissed_while_another_one_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its members end by themselves, though later processes hold the parent's ends of their pipes as well."""
+    statuses: list[int | None] = []
+
+    def watched(processes: Sequence[Any]) -> None:
+        for process in processes:
+            process.join(10)
+            statuses.append(process.exitcode)
+
+    monkeypatch.setattr(_crew, "end", watched)
+    with ExitStack() as later:
+        with crew("fork", 1):
+            later.enter_context(crew("fork", 2))
+        assert statuses == [0]
+    assert statuses == [0, 0, 0]
 
 
 def test_a_member_that_dies_is_no_hang() -> None:

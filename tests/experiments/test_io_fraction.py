@@ -169,4 +169,4 @@ def test_longer_plans_vary_the_share_more_finely() -> None:
         design = io_fraction.design(Settings(plan))
         waits = {int(case.param("percent")): int(case.param("wait_us")) for case in design.cases if case.params}
         assert len(waits) == count
-        assert all(wait == 20 * (100 - percent) for percent, wait in waits.items())
+        assert all(wait == 18 * (100 - percent) for percent, wait in waits.items())

@@ -49,7 +49,7 @@ def _hired(start_method: str, workers: int) -> Iterator[Crew]:
     finally:
         for member in members:
             with suppress(OSError):  # the pipe of one that died
-                # Closing the pipe would not do: those forked later hold the parent's end of it as well.
+                # Closing the pipe would not do: those forked later, also by another crew, hold this end of it as well.
                 member.connection.send(None)
             member.connection.close()
         end([member.process for member in members])

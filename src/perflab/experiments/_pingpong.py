@@ -112,7 +112,7 @@ def follow(orders: Connection[Any, Any], source: Any, target: Any, core: int) ->
 def _start_thread(arguments: Sequence[Any]) -> Action:
     import threading
 
-    thread = threading.Thread(target=follow, args=arguments)
+    thread = threading.Thread(target=follow, args=arguments, daemon=True)
     thread.start()
     return thread.join
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import WrongAnswer
+from perflab.experiments._interval import switch_interval
 from perflab.experiments._loopback import LOOPBACK, sender
 from perflab.model import (
     Arm,
@@ -166,7 +166,7 @@ def probe(case: Case) -> Iterator[Sample]:
         _play(sending, port, [0])  # the first answer of a new connection is not counted
 
         def sample(count: int) -> Mapping[str, Observation]:
-            with _switch_interval(_interval_us(case)), _neighbour(case.strategy):
+            with switch_interval(_interval_us(case)), _neighbour(case.strategy):
                 latencies = [one for _ in range(count) for one in _play(sending, port, offsets)]
             return {"latency_ns": median(latencies), "worst_ns": max(latencies)}
 
@@ -200,7 +200,7 @@ def _echo(sending: subprocess.Popen[str]) -> Iterator[int]:
 
     with socket.create_server((LOOPBACK, 0)) as listener:
         port = int(listener.getsockname()[1])
-        thread = Thread(target=_accept, args=(listener,))
+        thread = Thread(target=_accept, args=(listener,), daemon=True)
         thread.start()
         try:
             yield port
@@ -232,7 +232,7 @@ def _neighbour(strategy: str) -> Iterator[None]:
     if strategy not in NEIGHBOURS:
         yield
         return
-    thread = Thread(target=NEIGHBOURS[strategy], args=(over, begun))
+    thread = Thread(target=NEIGHBOURS[strategy], args=(over, begun), daemon=True)
     thread.start()
     try:
         begun.wait()
@@ -263,17 +263,6 @@ NEIGHBOURS: Mapping[str, Callable[[Any, Any], None]] = {
     "echo beside a Python loop": _compute,
     "echo beside a compiled loop": _compute_without_gil,
 }
-
-
-@contextmanager
-def _switch_interval(us: int) -> Iterator[None]:
-    """The interpreter's switch interval while the body runs."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(us / 1e6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 EXPERIMENT = Experiment(

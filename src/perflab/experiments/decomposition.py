@@ -10,6 +10,7 @@ from perflab.errors import WrongAnswer
 from perflab.experiments._crew import crew
 from perflab.experiments._divided import add_up, chain
 from perflab.model import (
+    PLANS,
     Arm,
     Case,
     Claim,
@@ -87,7 +88,7 @@ def design(settings: Settings) -> Design:
 
 
 def _cells(settings: Settings) -> _Cells:
-    size = settings.size("range_sum", "python")
+    size = settings.size("range_sum", "python", PLANS[settings.plan].sample_ns * 2 // 3)
     method, most = settings.chosen_start_methods[0], min(MOST_WORKERS, max(TWO, settings.most_workers))
     whole = Case("range_sum", "python", "whole", 1, size, method)
     chain = replace(whole, workload="squaring", size=max(2, size // ADDITIONS_A_SQUARING))

@@ -31,7 +31,7 @@ from perflab.model import (
 )
 
 WORKERS = 4
-TASK_NS = 2_000_000
+TASK_NS = 1_800_000
 """What one task takes: it waits for a part of that, and computes for the rest."""
 
 PERCENTS = {"quick": (0, 20, 100)}
@@ -139,7 +139,7 @@ def _claims(settings: Settings, mixes: tuple[_Mix, ...], alone: Case, together: 
     workers = waiting.threads.workers
     one_core = "one core or one worker only: nothing can run in parallel" if min(settings.cores, workers) < 2 else ""
     two = "" if workers > 1 else "one worker only: nothing can overlap"
-    work = f"{TASKS_A_WORKER * workers} tasks of {TASK_NS // 1_000_000} ms, {workers} workers against one"
+    work = f"{TASKS_A_WORKER * workers} tasks of {TASK_NS / 1e6:g} ms, {workers} workers against one"
     ceiling = _faster(together, alone, Relation.ABOVE, CEILING, "compiled loops that release the GIL")
     yield Claim(
         "S03",
@@ -246,8 +246,8 @@ EXPERIMENT = Experiment(
     quantities=QUANTITIES,
     calibrates=("range_sum/python", "range_sum/nogil"),
     how=(
-        "A task takes 2 ms: for a part of them it waits for the answer of a real server, another process at the other "
-        "end of a TCP connection over the loopback, which answers after exactly that time; for the rest it adds up "
+        "A task takes 1.8 ms: for a part of them it waits for the answer of a real server, another process at the end "
+        "of a TCP connection over the loopback, which answers after exactly that time; for the rest it adds up "
         "numbers in a Python loop. The part that computes is varied from none to all. The same tasks are done by one "
         "thread in turn, by four threads, and by four processes that are up already, each with a connection of its "
         "own; every answer and every sum is checked. In the same blocks compiled loops on threads show whether this "

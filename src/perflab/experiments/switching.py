@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from perflab.clock import monotonic_ns
 from perflab.errors import WrongAnswer
+from perflab.experiments._interval import switch_interval
 from perflab.experiments._pingpong import bound_to, lead, table
 from perflab.model import (
     Arm,
@@ -242,7 +241,7 @@ def _summing(case: Case) -> Iterator[Sample]:
     with ThreadPoolExecutor(parts) as threads:
 
         def sample(count: int) -> Mapping[str, Observation]:
-            with _switch_interval(interval_us):
+            with switch_interval(interval_us):
                 started = monotonic_ns()
                 for _ in range(count):
                     sums = threads.map(add_range, edges, edges[1:]) if case.workers else [add_range(0, case.size)]
@@ -253,18 +252,6 @@ def _summing(case: Case) -> Iterator[Sample]:
             return {"wall_ns": (ended - started) / count}
 
         yield sample
-
-
-@contextmanager
-def _switch_interval(us: int) -> Iterator[None]:
-    """The interpreter's switch interval while the body runs; 0 leaves it as it is."""
-    before = sys.getswitchinterval()
-    if us:
-        sys.setswitchinterval(us / 1e6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def add_range(start: int, stop: int) -> int:
