@@ -23,7 +23,7 @@ def test_each_case_observes_what_it_promises_and_leaves_nothing() -> None:
     """Calls take time, the program is answered, the stranger refused; no server and no socket stays."""
     observed = observe("remote-manager", CASES)
     for case in CASES:
-        assert set(observed[case.id]) == ({"call_ns"} if case.param("bytes") else {"outcome"}), case.id
+        assert set(observed[case.id]) == ({"call_ns", "connect_ns"} if case.param("bytes") else {"outcome"}), case.id
     assert observed[remote_manager.PROGRAM.id] == {"outcome": "answered"}
     assert observed[remote_manager.STRANGER.id] == {"outcome": "AuthenticationError"}
 
@@ -100,6 +100,9 @@ CLIFF = {IN_CLIFF: 44e6, BELOW: 9e4, LOCAL: 1e5}
         ("S24-cliff", {**CLIFF, IN_CLIFF: astride(20e6)}, UNRESOLVED),
         ("S24-cliff", {**CLIFF, BELOW: 40e6}, REFUTED),
         ("S24-cliff", {**CLIFF, LOCAL: 40e6}, UNRESOLVED),
+        ("S24-connect", {"getting a proxy over TCP": 180e6, "getting a proxy over AF_UNIX": 5e6}, CONFIRMED),
+        ("S24-connect", {"getting a proxy over TCP": 5e6, "getting a proxy over AF_UNIX": 5e6}, REFUTED),
+        ("S24-connect", {"getting a proxy over TCP": 180e6, "getting a proxy over AF_UNIX": 90e6}, UNRESOLVED),
         ("S24-small", {"TCP / AF_UNIX": 1.5}, CONFIRMED),
         ("S24-small", {"TCP / AF_UNIX": 2.5}, REFUTED),
         ("S24-small", {"TCP / AF_UNIX": astride(2.0)}, UNRESOLVED),

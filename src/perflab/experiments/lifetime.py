@@ -202,6 +202,6 @@ EXPERIMENT = Experiment(
         "segments of System V, about a restart of the machine, or about Windows, where a segment ends with the last "
         "handle to it. What the programs leave behind is unlinked at once."
     ),
-    weight=4,
+    weight=3.5,
     place=76,
 )

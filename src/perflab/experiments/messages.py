@@ -295,6 +295,6 @@ EXPERIMENT = Experiment(
         "more than two writers, is not looked at. The tutorial shows 'task1 recv abc'; its own print, which ends a "
         "string with a blank and adds another argument, would write two blanks there."
     ),
-    weight=6,
+    weight=5,
     place=70,
 )

@@ -38,7 +38,7 @@ MANAGED = {"quick": 400, "default": 1500, "full": 10_000}
 A single one takes longer there than the two processes need to start together, so that few overlap as well as many.
 """
 
-THREADED = 200_000
+THREADED = 120_000
 """Updates of each thread: at some 50 ns a hundredth of a second, in which threads do change places."""
 
 NUMBERS = ("RawValue", "Value", "SharedMemory", "Manager.Value")
@@ -301,6 +301,6 @@ EXPERIMENT = Experiment(
         "cache line also slow each other, so costs are those under contention. A Manager gets fewer updates than the "
         "others for its cost; the full plan gives it the tutorial's 10000."
     ),
-    weight=7,
+    weight=6,
     place=74,
 )
