@@ -244,6 +244,6 @@ EXPERIMENT = Experiment(
         "moment end well in a Pool, and are lost in an executor as are those that wait. Which exception tells that "
         "something cannot be pickled differs between versions of Python, so that only the fact is judged."
     ),
-    weight=3,
+    weight=3.5,
     place=64,
 )

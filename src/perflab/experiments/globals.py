@@ -268,6 +268,6 @@ EXPERIMENT = Experiment(
         "indentation is lost); here they are written anew with the same numbers. The threads of the control run one "
         "after the other, so that they cannot race."
     ),
-    weight=3,
+    weight=2.5,
     place=50,
 )

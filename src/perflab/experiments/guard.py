@@ -232,6 +232,6 @@ EXPERIMENT = Experiment(
         "up to 3.13 and forkserver from 3.14 on, and with it the tutorial's sentence has changed sides. A program that "
         "is typed in or piped into Python has no file to be imported again and fails in other ways."
     ),
-    weight=2.5,
+    weight=2,
     place=52,
 )

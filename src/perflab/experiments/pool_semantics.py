@@ -273,6 +273,6 @@ EXPERIMENT = Experiment(
         "here among the usable cores, whole ones only. The time to the first instruction is that of workers which are "
         "up already; right after Pool() with spawn a task also waits for the workers' interpreters to start."
     ),
-    weight=3,
+    weight=2.5,
     place=60,
 )
