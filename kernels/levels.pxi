@@ -22,7 +22,7 @@ cdef const kernels *table(object name) except NULL:
         return level_chosen
     if not isinstance(name, str):
         raise TypeError(f"expected the name of a level or None, found {type(name).__name__}: pass one of {levels()}")
-    found = level_named(name.encode())
+    found = level_named(PyUnicode_AsUTF8(name))
     if found == NULL:
         raise ValueError(f"expected a level that can run here, one of {', '.join(levels())}, found {name!r}")
     return found

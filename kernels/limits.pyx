@@ -8,6 +8,7 @@ Thread-safety: no state; any number of threads may call them. A running call can
 
 from cpython.buffer cimport PyBuffer_Release
 from cpython.number cimport PyNumber_Index
+from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uint64_t
 
 from buffers cimport open_buffer, stride_of

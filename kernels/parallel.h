@@ -206,40 +206,46 @@ static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
     pool_close();
 }
 
-/* --- alone or together ----------------------------------------------------------------------------------------- */
+/* --- alone or together ------------------------------------------------------------------------------------------ */
 
-/* What jobs of one kind and size took. Every 512 calls, TRIED are done alone and as many together, in a row, as
- * the calls come: so the trial sees what the other calls will see, workers awake or asleep, data in this cache or
- * that, neighbours. The first of a row is not counted. The better median decides until the next trial. */
-#define TRIED 6
-#define TRIAL_PERIOD 512
+/* Which is sooner depends on the size, on whether the workers are awake, on whose cache holds the data, on neighbours.
+ * So it is tried, eight calls together at a time, the first of which may have to wake the workers, and an account is
+ * kept: what they took longer than so many calls alone is paid for by 32 times as long alone. Hence jobs of a kind are
+ * slower than alone by 3 % at the worst, however bad the neighbours, and as fast as together while that is sooner. */
+#define TRIED 8
+#define PAID_BACK 32
+#define REFRESHED 64 /* calls after which one alone is timed again */
 
-struct pool_trial {
+struct pool_account {
     uint32_t calls;
-    int together;                /* the decision */
-    int64_t spent_ns[2][TRIED];  /* alone, together */
+    int tried;           /* of the calls together that are being judged */
+    int64_t alone_ns;    /* of a call alone; quick to fall, slow to rise */
+    int64_t loss_ns;     /* of those tried */
+    int64_t owed;        /* calls to be made alone */
 };
 
-static int64_t pool_median(int64_t *spent) {
-    for (int i = 2; i < TRIED; i++)
-        for (int j = i; j > 1 && spent[j - 1] > spent[j]; j--) {
-            const int64_t swap = spent[j];
-            spent[j] = spent[j - 1];
-            spent[j - 1] = swap;
-        }
-    return spent[1 + (TRIED - 1) / 2];
+enum pool_choice { ALONE, ALONE_TIMED, TOGETHER, TOGETHER_TIMED };
+
+static enum pool_choice pool_choose(struct pool_account *account, int together_first) {
+    const uint32_t call = account->calls++;
+    if (together_first && call == 0) return TOGETHER;
+    if (account->alone_ns == 0 || call < 4 || call % REFRESHED == 0) return ALONE_TIMED;
+    if (account->owed == 0) return TOGETHER_TIMED;
+    account->owed--;
+    return ALONE;
 }
 
-/* Whether the next call is to be done together; *place is where its ns are to be kept, or NULL. */
-static int pool_choose(struct pool_trial *trial, int together_first, int64_t **place) {
-    const int phase = (int)(trial->calls++ % TRIAL_PERIOD);
-    int together = phase < TRIED ? together_first : !together_first;
-    *place = NULL;
-    if (phase == 2 * TRIED) /* by 3 % at least: otherwise the other threads have better things to do */
-        trial->together = 100 * pool_median(trial->spent_ns[1]) < 97 * pool_median(trial->spent_ns[0]);
-    if (phase >= 2 * TRIED) return trial->together;
-    *place = &trial->spent_ns[together][phase % TRIED];
-    return together;
+static void pool_learn(struct pool_account *account, enum pool_choice choice, int64_t spent_ns) {
+    const int64_t alone_ns = account->alone_ns;
+    if (choice == ALONE_TIMED) {
+        const int64_t above = spent_ns - alone_ns;
+        account->alone_ns += alone_ns == 0 || above < 0 ? above : above / 8;
+    } else if (choice == TOGETHER_TIMED) {
+        account->loss_ns += spent_ns - alone_ns;
+        if (++account->tried < TRIED && account->loss_ns < TRIED * alone_ns) return;
+        account->owed = account->loss_ns > 0 ? PAID_BACK * account->loss_ns / alone_ns + 1 : 0;
+        account->loss_ns = account->tried = 0;
+    }
 }
 
 #else

@@ -18,6 +18,7 @@ interrupted by Ctrl-C.
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.number cimport PyNumber_Index
+from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 

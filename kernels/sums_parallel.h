@@ -58,12 +58,12 @@ static double *join_parts(struct parallel_sum *sum, ptrdiff_t parts) {
     return total;
 }
 
-/* What was found out about vectors of about this length, contiguous or not. By who has the pool. */
-static struct pool_trial *trial_of(struct span all) {
-    static struct pool_trial trials[2][64];
+/* Of vectors of about this length, contiguous or not. By who has the pool. */
+static struct pool_account *account_of(struct span all) {
+    static struct pool_account accounts[2][64];
     int length = 0;
     while (length < 63 && all.count >> length) length++;
-    return &trials[all.stride == (ptrdiff_t)sizeof(double)][length];
+    return &accounts[all.stride == (ptrdiff_t)sizeof(double)][length];
 }
 
 static double sum_together(const struct kernels *level, struct span rest, int workers) {
@@ -95,20 +95,22 @@ static double sum_together(const struct kernels *level, struct span rest, int wo
 
 /* By up to `threads` threads (0: one for each processor), where that is worth while; otherwise by this one. */
 static double parallel_sum(const struct kernels *level, struct span all, int threads) {
-    int workers, together = 1;
-    int64_t *place = NULL, began = 0;
+    struct pool_account *account = account_of(all);
+    enum pool_choice choice = TOGETHER;
+    int workers;
+    int64_t began;
     double total;
     if (all.count < LEAST_SHARED || threads == 1) return level->float64(all);
     workers = pool_enter(threads);
     if (workers == 0) return level->float64(all);
-    if (all.count < ALWAYS_TOGETHER) together = pool_choose(trial_of(all), all.count >= FIRST_TOGETHER, &place);
-    if (!together && !place) {
+    if (all.count < ALWAYS_TOGETHER) choice = pool_choose(account, all.count >= FIRST_TOGETHER);
+    if (choice == ALONE) {
         pool_leave();
         return level->float64(all);
     }
-    if (place) began = pool_now_ns();
-    total = together ? sum_together(level, all, workers) : level->float64(all);
-    if (place) *place = pool_now_ns() - began;
+    began = pool_now_ns();
+    total = choice == ALONE_TIMED ? level->float64(all) : sum_together(level, all, workers);
+    pool_learn(account, choice, pool_now_ns() - began);
     pool_leave();
     return total;
 }

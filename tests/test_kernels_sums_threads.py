@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,81 @@ print(len(caught), all(caught))
     if not hasattr(os, "fork"):
         pytest.skip("no POSIX signals here")
     assert printed(script) == "20 True\n"
+
+
+# --- alone or together -----------------------------------------------------------------------------------------------
+
+# What the pool's account decides, fed with times that are made up: `alone` and `together` of a call, and every so many
+# calls together one that lasts longer by `late`. Prints the time of all calls in that of as many alone, and how many
+# of the last thousand were made together.
+SIMULATION = """
+#define _GNU_SOURCE 1
+#include <stdio.h>
+#include <stdlib.h>
+#include "parallel.h"
+int main(int count, char **given) {
+    const int64_t alone = atoll(given[1]), together = atoll(given[2]), late = atoll(given[3]), every = atoll(given[4]);
+    const int calls = 2000000;
+    struct pool_account account = {0, 0, 0, 0, 0};
+    int64_t spent = 0, shared = 0, last = 0;
+    for (int call = 0; call < calls; call++) {
+        const enum pool_choice choice = pool_choose(&account, atoi(given[5]));
+        const int joint = choice == TOGETHER || choice == TOGETHER_TIMED;
+        int64_t cost = joint ? together : alone;
+        if (joint && ++shared % every == 0) cost += late;
+        spent += cost;
+        if (joint && call >= calls - 1000) last++;
+        if (choice == ALONE_TIMED || choice == TOGETHER_TIMED) pool_learn(&account, choice, cost);
+    }
+    printf("%.4f %d\\n", (double)spent / (double)(alone * calls), (int)last);
+    return count != 6;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """Runs the simulation: the ratio to all calls alone, and the calls together among the last thousand."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler or not hasattr(os, "fork"):
+        pytest.skip("no C compiler for POSIX threads here")
+    folder = tmp_path_factory.mktemp("account")
+    (folder / "account.c").write_text(SIMULATION, encoding="utf-8")
+    kernels = Path(__file__).resolve().parent.parent / "kernels"
+    program = folder / "account"
+    command = [compiler, "-O1", "-w", "-pthread", f"-I{kernels}", folder / "account.c", "-o", program]
+    subprocess.run(command, check=True)
+
+    def run(*costs: int) -> tuple[float, int]:
+        done = subprocess.run([program, *map(str, costs)], capture_output=True, text=True, check=True)
+        ratio, together = done.stdout.split()
+        return float(ratio), int(together)
+
+    return run
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_is_sooner_together_is_done_together(simulated, first):
+    """Half the time is had in nearly all calls; a rare late worker does not spoil it."""
+    assert simulated(10_000, 5_000, 0, 1, first) == (pytest.approx(0.508, abs=0.005), pytest.approx(984, abs=2))
+    assert simulated(100_000, 60_000, 100_000, 100, first)[0] < 0.65
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    ("alone", "together", "late", "every"),
+    [
+        (1_000, 1_100, 0, 1),
+        (1_000, 5_000, 0, 1),
+        (1_000, 700, 4_000_000, 50),
+        (1_000, 700, 4_000_000, 1_000),
+        (50_000, 30_000, 4_000_000, 7),
+        (2_000, 400_000, 0, 1),
+    ],
+)
+def test_what_is_slower_together_costs_at_most_a_few_per_cent(simulated, first, alone, together, late, every):
+    """However much longer it takes, always or now and then: what is lost is 1/32, and the eight calls of a trial."""
+    assert simulated(alone, together, late, every, first)[0] <= 1.045
 
 
 # --- the GIL ---------------------------------------------------------------------------------------------------------
