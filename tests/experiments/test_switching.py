@@ -28,7 +28,7 @@ two_cores = pytest.mark.skipif(
 def cases(plan: str = "default") -> dict[tuple[Any, ...], Case]:
     """The cases of two cores by strategy, means and cores; those of the sum by workers and interval."""
     return {
-        (case.strategy, *((case.workers, case.param("interval_us", 0)) if case.workload else
+        (case.strategy, *((case.workers, case.param("interval", "")) if case.workload else
                           (case.param("means"), case.param("cores")))): case
         for case in switching.design(Settings(plan)).cases
     }  # fmt: skip
@@ -125,7 +125,7 @@ def test_a_partner_that_reports_something_else_is_a_wrong_answer(lie: Any, monke
     opened.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("key", [("serial", 0, 0), ("threads", 2, 0)])
+@pytest.mark.parametrize("key", [("serial", 0, ""), ("threads", 2, "5000 us")])
 def test_a_wrong_sum_is_a_wrong_answer(key: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """A sum that is one too much is not timed, neither whole nor in parts."""
     original = switching.add_range
@@ -178,7 +178,7 @@ def test_two_cores_have_a_verdict_of_their_own() -> None:
 )
 def test_slower_is_by_more_than_five_percent(ratio: Any, verdict: Verdict) -> None:
     """S04 is confirmed by threads that take longer, and refuted by threads that do not, or are faster."""
-    wall = {ALL["serial", 0, 0]: 1000.0, ALL["threads", 2, 0]: _times(1000.0, ratio)}
+    wall = {ALL["serial", 0, ""]: 1000.0, ALL["threads", 2, "5000 us"]: _times(1000.0, ratio)}
     assert judged("switching", wall_ns=wall)["S04"].verdict is verdict
 
 
@@ -197,9 +197,13 @@ def test_one_core_has_no_other_to_switch_to() -> None:
 
 def test_longer_plans_vary_the_interval() -> None:
     """The quick plan asks for one number of threads; the others for four times as many, and other intervals."""
-    assert {key[1:] for key in cases("quick") if key[0] == "serial" or isinstance(key[1], int)} == {(0, 0), (2, 0)}
+    assert {key[1:] for key in cases("quick") if key[0] == "serial" or isinstance(key[1], int)} == {
+        (0, ""),
+        (2, "5000 us"),
+    }
     swept = {key[1:] for key in ALL if isinstance(key[1], int)}
-    assert swept == {(0, 0), (2, 0), (8, 0), (2, 50), (2, 500), (2, 50_000)}
+    intervals = {(2, f"{us} us") for us in (50, 500, 5000, 50_000)}
+    assert swept == {(0, ""), (8, "5000 us"), *intervals}
     roles = [
         clause.role for claim in switching.design(Settings()).claims if claim.id == "S04" for clause in claim.clauses
     ]

@@ -39,6 +39,9 @@ FAR = 2.0
 SLOWER = 1.05
 """Beyond the few percent by which two copies of the same code may differ."""
 
+SUM_NS = 30_000_000
+"""Six switch intervals, so that the threads are switched at all."""
+
 MANY = 4
 DEFAULT_US = 5000
 INTERVALS_US = (50, 500, 50_000)
@@ -98,15 +101,20 @@ def _game(pair: _Pair) -> Group:
 
 
 def _sums(settings: Settings) -> _Sums:
-    serial = Case("range_sum", "python", "serial", size=settings.parallel_size("range_sum", "python"))
-    several = replace(serial, strategy="threads", workers=max(2, settings.most_workers))
+    serial = Case("range_sum", "python", "serial", size=settings.size("range_sum", "python", SUM_NS))
+    several = _every(DEFAULT_US, replace(serial, strategy="threads", workers=max(2, settings.most_workers)))
     intervals = () if settings.plan == "quick" else INTERVALS_US
     return _Sums(
         serial=serial,
         several=several,
         many=replace(several, workers=MANY * several.workers),
-        by_interval={interval: replace(several, params=(("interval_us", interval),)) for interval in intervals},
+        by_interval={us: _every(us, several) for us in intervals},
     )
+
+
+def _every(us: int, case: Case) -> Case:
+    """The same under a switch interval."""
+    return replace(case, params=(("interval", f"{us} us"),))
 
 
 def _sum_groups(settings: Settings, sums: _Sums) -> Iterator[Group]:
@@ -237,7 +245,8 @@ def _summing(case: Case) -> Iterator[Sample]:
 
     parts = max(1, case.workers)
     edges = [case.size * part // parts for part in range(parts + 1)]
-    interval_us, expected = int(case.param("interval_us", 0)), case.size * (case.size - 1) // 2
+    interval_us = int(str(case.param("interval", "0 us")).removesuffix(" us"))
+    expected = case.size * (case.size - 1) // 2
     with ThreadPoolExecutor(parts) as threads:
 
         def sample(count: int) -> Mapping[str, Observation]:

@@ -227,6 +227,6 @@ EXPERIMENT = Experiment(
         "Whether four workers a core are the best for work that waits depends on how long it waits and how much it "
         "computes. Memory is read once from start to end, which is the easiest way."
     ),
-    weight=3,
+    weight=4,
     place=90,
 )
