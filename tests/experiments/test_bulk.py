@@ -96,4 +96,4 @@ def test_the_sweep_reaches_from_64_bytes_to_256_mebibytes_where_there_is_time() 
     single = {group.name for group in design_of("bulk", Settings("default")).groups if group.single}
     assert single == {"256 MiB"}
     deciding = [c.label for c in claim_of("bulk", "S18-large", Settings("default")).clauses if c.role is Role.DECIDES]
-    assert len(deciding) == 6
+    assert len(deciding) == 5

@@ -24,7 +24,7 @@ Transfer = Callable[[], int]
 
 @contextmanager
 def transferring(way: str, block: bytes) -> Iterator[Transfer]:
-    """A receiver process, warm: it took the block once. CaseError where shared memory has no room for it."""
+    """A receiver process. CaseError where shared memory has no room for the block."""
     if way in (KEPT, FRESH):
         _refuse_too_little(len(block))
     started_by = context()
@@ -42,7 +42,6 @@ def transferring(way: str, block: bytes) -> Iterator[Transfer]:
             done()
             return checksum
 
-        transfer()
         yield transfer
 
 
