@@ -34,6 +34,9 @@ QUANTITIES = (
 ALWAYS = 0.5
 """A share whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
 
+FAILED = "1"
+"""The exit status after an exception that nobody caught."""
+
 GAVE_UP = 7
 """The exit status of a program that was given up."""
 
@@ -114,7 +117,7 @@ def _case(program: str, method: str) -> Case:
 
 
 def _shows(case: Case, expected: str, role: Role = Role.DECIDES, quantity: str = "outcome") -> Clause:
-    words = {WORKS: "prints 15, 20 and 10"}.get(expected, expected)
+    words = {WORKS: "prints 15, 20 and 10", FAILED: "exit status 1"}.get(expected, expected)
     label = f"{case.start_method}, {case.param('program')}: {words}"
     return Clause(case, quantity, Estimand.SHARE, Relation.ABOVE, ALWAYS, role=role, label=label, expected=expected)
 
@@ -161,7 +164,7 @@ def _tells(bare: list[Case]) -> Claim:
     return Claim(
         "S10-status",
         "A program whose spawned children fail for want of a guard ends with an error itself",
-        tuple(_shows(case, "1", quantity="status") for case in spawned),
+        tuple(_shows(case, FAILED, quantity="status") for case in spawned),
         ("S10",),
         conditions="it ends with status 1, as after an exception that nobody caught; under spawn",
         not_applicable="" if spawned else "spawn is not measured",

@@ -241,7 +241,7 @@ def _figures(settings: Settings) -> Iterator[Figure]:
     if settings.plan != "quick":
         swept = [case for case in _grid(settings) if case.strategy in OF_POOL and case.param("order") in PLACES]
         places = tuple(Mark(c, c.strategy, series=c.strategy, x=PLACES[str(c.param("order"))]) for c in swept)
-        title = "imap waits for the first task, not for all: the first result by the place of the slow task"
+        title = "When the first result arrives, by the place of the slow task"
         yield Figure(
             "imap-place", title, "lines", "first_share", Estimand.LEVEL, places, log=False,
             x_label="place of the slow task among eight", claims=("S15",),
