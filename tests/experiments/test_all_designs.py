@@ -43,6 +43,9 @@ HEAVY = {"numpy", "multiprocessing", "concurrent.futures", "matplotlib", "ctypes
 NO_SIBLING = {Estimand.LEVEL, Estimand.SHARE}
 """Estimands of a case alone; the others compare it with a control."""
 
+SENTENCES = {f"S{number:02}" for number in range(1, 28)}
+"""The ids of what the tutorial says."""
+
 EXPERIMENTS = registry.experiments()
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 
@@ -75,7 +78,7 @@ def faults_of_claim(claim: Claim, design: Design, experiment: Experiment) -> Ite
         yield "nothing decides"
     if not all(re.fullmatch(r"S\d\d", seed) for seed in claim.seed):
         yield f"judges {claim.seed}, which are no ids of sentences"
-    if claim.id[:3] in {f"S{number:02}" for number in range(1, 28)} and claim.id[:3] not in claim.seed:
+    if claim.id[:3] in SENTENCES and claim.id[:3] not in claim.seed:
         yield "is named after a sentence that it does not judge"
     if not claim.sentence or claim.sentence.endswith("."):
         yield "its sentence is empty or ends with a full stop"
@@ -228,6 +231,13 @@ def test_claims_and_figures_have_names_of_their_own(plan: str) -> None:
     ids = Counter(claim.id for design in found for claim in design.claims)
     figures = Counter(figure.name for design in found for figure in design.figures)
     assert [name for name, count in (*ids.items(), *figures.items()) if count > 1] == []
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_every_sentence_of_the_tutorial_is_judged(plan: str) -> None:
+    """Each of S01 to S27 is the id of a claim; others may stand beside it."""
+    found = {claim.id for experiment in EXPERIMENTS.values() for claim in experiment.design(Settings(plan)).claims}
+    assert sorted(SENTENCES - found) == []
 
 
 def test_designing_imports_nothing_heavy() -> None:
