@@ -29,7 +29,7 @@ from perflab.model import (
 
 KIB = 1024
 BELOW_CLIFF, IN_CLIFF = KIB, 32 * KIB
-SWEEP = (KIB, 4 * KIB, 12 * KIB, 20 * KIB, 32 * KIB, 56 * KIB, 80 * KIB, 128 * KIB, 512 * KIB)
+SWEEP = (KIB, 4 * KIB, 12 * KIB, 20 * KIB, 32 * KIB, 48 * KIB, 80 * KIB, 128 * KIB, 512 * KIB)
 """Bytes of the argument: a connection writes header and body apart above 16 KiB, a loopback segment holds 64 KiB."""
 
 CLIFF_NS = 20_000_000.0
