@@ -262,6 +262,8 @@ class Figure:
     claims: tuple[str, ...] = ()
     """Ids of the claims whose verdicts stand under the title."""
     curves: tuple[Curve, ...] = ()
+    across: str = ""
+    """For ``lines``: the quantity by which marks are placed along x, joined in the order in which they are declared."""
 
 
 @dataclass(frozen=True, slots=True)

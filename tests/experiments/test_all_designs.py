@@ -118,8 +118,8 @@ def faults_of_figure(figure: Figure, design: Design, experiment: Experiment) -> 
     measured, claims = set(design.cases), {claim.id for claim in design.claims}
     if not figure.marks:
         yield "has no marks"
-    if figure.quantity not in {quantity.name for quantity in experiment.quantities}:
-        yield f"{figure.quantity} is not declared"
+    for quantity in {figure.quantity, figure.across} - {"", *(quantity.name for quantity in experiment.quantities)}:
+        yield f"{quantity} is not declared"
     if not set(figure.claims) <= claims:
         yield f"names the claims {sorted(set(figure.claims) - claims)}, which are not there"
     if len({(mark.series, mark.label, mark.x) for mark in figure.marks}) < len(figure.marks):
@@ -129,7 +129,7 @@ def faults_of_figure(figure: Figure, design: Design, experiment: Experiment) -> 
             yield f"{mark.label}: not measured"
         if (mark.control is None) != (figure.estimand in NO_SIBLING):
             yield f"{mark.label}: a {figure.estimand} with control {mark.control}"
-        if (mark.x is not None) != (figure.kind == "lines"):
+        if (mark.x is not None) != (figure.kind == "lines" and not figure.across):
             yield f"{mark.label}: x is {mark.x} in {figure.kind}"
 
 

@@ -119,7 +119,7 @@ def _figures(cells: Cells) -> Iterator[Figure]:
         "nogil in the signature only": cells.signature,
     }
     yield Figure(
-        "native-gain",
+        "native-scaling",
         f"How much faster {cells.arithmetic.workers} threads of compiled code are than one, by what they do",
         "strip",
         "gain",
@@ -134,7 +134,7 @@ def _figures(cells: Cells) -> Iterator[Figure]:
         "arithmetic": CALCULATING,
     }
     yield Figure(
-        "native-release",
+        "native-scaling-release",
         "How much longer a call takes on one thread that releases the GIL",
         "strip",
         "alone_ns",
@@ -151,7 +151,7 @@ def _sweeps(cells: Cells) -> Iterator[Figure]:
     every = sorted({OFTEN, SELDOM, *SWEEP_EVERY})
     marks = tuple(Mark(replace(cells.often, params=(("every", k),)), f"every {k}", None, "loops", k) for k in every)
     yield Figure(
-        "native-reacquire",
+        "native-scaling-reacquire",
         title,
         "lines",
         "gain",
@@ -165,7 +165,7 @@ def _sweeps(cells: Cells) -> Iterator[Figure]:
     sizes = sorted({IN_CACHE_KIB, *SWEEP_KIB})
     marks = tuple(Mark(_private(cells, kib), f"{kib} KiB", None, "private data", kib * 1024) for kib in sizes)
     yield Figure(
-        "native-private",
+        "native-scaling-private",
         title,
         "lines",
         "gain",
@@ -178,7 +178,7 @@ def _sweeps(cells: Cells) -> Iterator[Figure]:
     for quantity, who in (("alone_ns", "on one thread"), ("together_ns", f"on {cells.padded.workers} threads at once")):
         pairs = [(elements, *_small(cells, elements)) for elements in SMALL_SIZES]
         yield Figure(
-            f"native-small-{quantity.removesuffix('_ns')}",
+            f"native-scaling-small-{quantity.removesuffix('_ns')}",
             f"How long a small sum takes that releases the GIL, against one that holds it, {who}",
             "lines",
             quantity,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from perflab.model import (
@@ -26,6 +27,8 @@ from perflab.report.content import Answer, CaseRow, ClauseRow, Content, Drawing,
 from perflab.report.estimates import Estimator
 from perflab.report.guide import guidance
 from perflab.report.notable import notable
+
+_NOTHING = Estimate(None, None, None)
 
 
 def compose(analysis: Analysis, estimate: Estimator, experiments: Mapping[str, Experiment]) -> Content:
@@ -184,8 +187,12 @@ def failures(analysis: Analysis, experiment: str) -> tuple[FailedCase, ...]:
 
 def _drawing(analysis: Analysis, experiment: str, figure: Figure, estimate: Estimator) -> Drawing:
     known = wording.quantities(analysis)
+    if figure.across:
+        figure = _placed(experiment, figure, estimate)
     found = [
-        _estimate(estimate, experiment, mark.case, mark.control, figure.quantity, figure.estimand)
+        (_NOTHING, f"no {figure.across}")
+        if figure.across and mark.x is None
+        else _estimate(estimate, experiment, mark.case, mark.control, figure.quantity, figure.estimand)
         for mark in figure.marks
     ]
     failed = {row.case.id: row.failure for row in analysis.summaries if row.experiment == experiment and row.failure}
@@ -200,7 +207,14 @@ def _drawing(analysis: Analysis, experiment: str, figure: Figure, estimate: Esti
                        if n in claims),
         notes=tuple(_missing(mark, why, failed.get(mark.case.id)) for mark, (estimated, why) in
                     zip(figure.marks, found, strict=True) if estimated.value is None),
+        x_unit=wording.quantity_named(known, experiment, figure.across).unit if figure.across else "",
     )  # fmt: skip
+
+
+def _placed(experiment: str, figure: Figure, estimate: Estimator) -> Figure:
+    """The same with each mark at what was measured of its case."""
+    at = (_estimate(estimate, experiment, m.case, None, figure.across, Estimand.LEVEL)[0] for m in figure.marks)
+    return replace(figure, marks=tuple(replace(m, x=one.value) for m, one in zip(figure.marks, at, strict=True)))
 
 
 def _estimate(
@@ -209,7 +223,7 @@ def _estimate(
     try:
         return estimate(experiment, case, control, quantity, estimand), ""
     except Exception as error:  # A mark that cannot be estimated is told as missing; the other marks are drawn.
-        return Estimate(None, None, None), f"{type(error).__name__}: {error}"
+        return _NOTHING, f"{type(error).__name__}: {error}"
 
 
 def _missing(mark: Mark, why: str, failure: Failure | None) -> str:

@@ -76,6 +76,7 @@ class Drawing:
     estimates: tuple[Estimate, ...]
     verdicts: tuple[tuple[str, Verdict, str], ...]
     notes: tuple[str, ...] = ()
+    x_unit: str = ""
 
     @property
     def unit(self) -> str:

@@ -80,9 +80,10 @@ def _legend(name: str, points: list[Point], drawing: Drawing) -> list[str]:
 
 
 def _x_axis(drawing: Drawing) -> Axis:
-    xs = [_x(mark, number) for number, mark in enumerate(drawing.figure.marks)]
+    placed = (pair for pair in enumerate(drawing.figure.marks) if pair[1].x is not None or not drawing.figure.across)
+    xs = [_x(mark, number) for number, mark in placed]
     xs += [x for curve in drawing.figure.curves for x, _ in curve.points]
-    unit = "bytes" if "byte" in drawing.figure.x_label.lower() else ""
+    unit = drawing.x_unit or ("bytes" if "byte" in drawing.figure.x_label.lower() else "")
     return axis_for(xs, unit, log=min(xs) > 0 and max(xs) / min(xs) >= 8)
 
 
@@ -91,13 +92,14 @@ def _x(mark: Mark, number: int) -> float:
 
 
 def _series(drawing: Drawing, across: Axis) -> dict[str, list[Point]]:
-    """The measured points of each series by x; a series of which nothing was measured is left to the notes."""
+    """The measured points of each series, by x where that is declared; one without any is left to the notes."""
     found: dict[str, list[tuple[float, Estimate]]] = {}
     for number, (mark, estimate) in enumerate(zip(drawing.figure.marks, drawing.estimates, strict=True)):
         if estimate.value is not None:
             found.setdefault(palette.series_of(mark), []).append((_x(mark, number), estimate))
-    by_x = {name: sorted(pairs, key=lambda pair: pair[0]) for name, pairs in found.items()}
-    return {name: [Point(across.at(x), estimate) for x, estimate in pairs] for name, pairs in by_x.items()}
+    if not drawing.figure.across:
+        found = {name: sorted(pairs, key=lambda pair: pair[0]) for name, pairs in found.items()}
+    return {name: [Point(across.at(x), estimate) for x, estimate in pairs] for name, pairs in found.items()}
 
 
 def _frame(sheet: Sheet, box: Box, axis: Axis, across: Axis, drawing: Drawing) -> None:
@@ -122,9 +124,9 @@ def _frame(sheet: Sheet, box: Box, axis: Axis, across: Axis, drawing: Drawing) -
 
 
 def _x_ticks(drawing: Drawing, across: Axis) -> list[float]:
-    """Where the marks stand, if they are few; otherwise round values."""
+    """Where the marks stand, if they are few and their places were declared; otherwise round values."""
     own = sorted({_x(mark, number) for number, mark in enumerate(drawing.figure.marks)})
-    return own if len(own) <= 10 else across.ticks
+    return own if len(own) <= 10 and not drawing.figure.across else across.ticks
 
 
 def _draw_curve(sheet: Sheet, box: Box, points: list[Point], axis: Axis, look: Look) -> tuple[float, float]:
