@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -20,8 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("kernels", "src", "tests", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.py")
 COMPILED = re.compile(r"\.(c|so|pyd|pyc|o)$")
 
-pytest.importorskip("setuptools", minversion="77", reason="the extra 'test' brings a setuptools that reads PEP 639")
-pytest.importorskip("Cython", reason="the extra 'test' brings Cython")
+
+def installed(package):
+    """The major version installed, 0 for none; not by importing it, since setuptools would replace distutils here."""
+    try:
+        return int(version(package).partition(".")[0])
+    except PackageNotFoundError:
+        return 0
+
+
+pytestmark = pytest.mark.skipif(
+    installed("setuptools") < 77 or not installed("Cython"),
+    reason="the extra 'test' brings Cython and a setuptools that reads PEP 639",
+)
 
 
 @pytest.fixture(scope="module")
