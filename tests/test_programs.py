@@ -74,7 +74,7 @@ def test_children_are_started_by_every_method(method: str) -> None:
 
 def test_a_program_that_hangs_is_killed_at_its_limit() -> None:
     """It has no status; what it had flushed is there, what it had not is lost, and its process is gone."""
-    ended = run_program(HANGS, limit_s=0.5)
+    ended = run_program(HANGS, limit_s=1)
     assert (ended.status, ended.hung) == (None, True)
     assert _is_gone(int(ended.out))
 
@@ -89,7 +89,7 @@ def test_an_orphan_is_ended_with_its_program() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="segments have names in a folder on Linux only")
 def test_the_segment_of_a_killed_program_is_unlinked() -> None:
     """The resource tracker is spared, and unlinks what the killed program left."""
-    ended = run_program(SEGMENT, limit_s=1)
+    ended = run_program(SEGMENT, limit_s=2)
     assert ended.hung
     assert ended.out.startswith("psm_")
     assert ended.out.strip() not in procfs.shm_entries()
@@ -107,7 +107,7 @@ def test_without_pidfds_programs_end_as_well(monkeypatch: pytest.MonkeyPatch) ->
     """Where the kernel tells nothing, the program is asked."""
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     assert run_program("raise SystemExit(3)").status == 3
-    ended = run_program(HANGS, limit_s=0.5)
+    ended = run_program(HANGS, limit_s=1)
     assert (ended.hung, _is_gone(int(ended.out))) == (True, True)
 
 

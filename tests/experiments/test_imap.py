@@ -86,7 +86,7 @@ def test_map_gives_all_results_at_once(observed: dict[Case, dict[str, Any]]) -> 
     """Its first result arrives with its last, in any order of tasks."""
     for case, seen in observed.items():
         if case.strategy == "map":
-            assert seen["first_share"] > 0.9
+            assert seen["first_share"] > 0.5  # far from the tenth of imap, even if this process has to wait for a core
 
 
 @pytest.mark.parametrize("case", PROGRAMS, ids=lambda case: case.id)
