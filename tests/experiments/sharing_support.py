@@ -40,19 +40,20 @@ def others_gone(before):
 
 if __name__ == "__main__":
     before = procfs.shm_entries()
-    observed, probe = {}, registry.find("experiment", sys.argv[1]).probe
+    observed, opened, probe = {}, [], registry.find("experiment", sys.argv[1]).probe
     for fields in json.loads(sys.argv[2]):
         case = Case.from_json(fields)
-        opened = probe(case)
-        observed[case.id] = dict(next(opened)(1))
-        opened.close()
+        opened.append(probe(case))
+        observed[case.id] = dict(next(opened[-1])(1))
+    for one in opened:  # as in a host, which closes its cases in the end
+        one.close()
     left = [child.pid for child in psutil.Process().children(recursive=True) if not is_servant(child)]
     print(json.dumps({"observed": observed, "children": left, "segments": others_gone(before)}))
 """
 
 
 def observe(name: str, cases: Sequence[Case]) -> dict[str, dict[str, Observation]]:
-    """Each case's probe opened, sampled once and closed, in a process of its own; nothing is left, no warning said."""
+    """The probes of all cases opened, sampled once and then closed, in one process; nothing is left, no warning said."""
     given = [name, json.dumps([case.to_json() for case in cases])]
     # Fork is meant: in these hosts the threads beside it are feeders of queues, which hold nothing at that time.
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", PROBE_EACH_CASE]

@@ -31,7 +31,7 @@ from perflab.model import (
 QUEUES = ("SimpleQueue", "Queue", "Manager.Queue")
 OTHERS = ("Connection bytes", "socketpair", SEMAPHORES, SPINNING)
 TRIPS = 150
-"""Round trips of a sample: 1 to 15 ms, and the median trip of a sample is not shown, but their mean."""
+"""Round trips of a sample, whose mean is kept: 1 to 15 ms."""
 
 SMALL_BYTES, LARGE_BYTES = MESSAGE_BYTES, 256 * 1024
 """Written by two at once: what one call of the system takes whole, and what it takes piece by piece."""
