@@ -164,4 +164,6 @@ def test_sizes_by_plan() -> None:
     assert (sizes("default")[0], sizes("default")[-1], len(sizes("default"))) == (4 * KIB, 128 * MIB, 8)
     assert sizes("full")[-1] == 512 * MIB
     judged = {plan: {claim.id for claim in roofline.design(Settings(plan)).claims} for plan in ("quick", "default")}
+    single = {group.name for group in roofline.design(Settings("default")).groups if group.single}
+    assert single == {"128 MiB on one thread", "128 MiB on all cores"}
     assert judged["default"] - judged["quick"] == {"roofline-numpy-memory"}

@@ -28,7 +28,7 @@ ATOMIC, PLAIN = 200_000, 2_000_000
 SUMMED_BYTES = 384 * MIB
 """What a sample adds up of data in a cache: some ms."""
 
-SMALL_CALLS, EMPTY_CALLS = 5_000, 40_000
+SMALL_CALLS, EMPTY_CALLS = 3_000, 40_000
 
 WORD, APART_WORDS = 8, 16
 """128 bytes from counter to counter: two cache lines, because some processors fetch lines in pairs."""

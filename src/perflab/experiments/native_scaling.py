@@ -45,7 +45,7 @@ MIB = 2**20
 
 SWEEP_KIB = (32, 128, 2048)
 SWEEP_EVERY = (100, 10_000, 100_000)
-SMALL_SIZES = (1, 4, 16, 64, 256, 1024, 4096)
+SMALL_SIZES = (1, 16, 64, 256, 1024, 4096)
 
 QUANTITIES = (
     Quantity("alone_ns", "ns", "time one thread takes for a piece of work"),

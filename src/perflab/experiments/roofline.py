@@ -61,6 +61,9 @@ ALONE = (OURS, NUMPY, LOADS, COMPENSATED, REPRODUCIBLE)
 BY_ALL_FROM = 8 * MIB
 """Below, a part is read faster than a thread is told to read it."""
 
+ONCE_FROM = 128 * MIB
+"""From here on a case is observed once a block, after one call that is not: each takes some 10 ms."""
+
 PATTERN = (0.0, 1.0, 2.0, 3.0)
 LAST = 5.0
 """In place of the last 3: sums of small whole numbers, the same in any order; the exclusive or of all bits is not 0."""
@@ -81,11 +84,11 @@ def design(settings: Settings) -> Design:
 def _groups(size: int, workers: int) -> Iterator[Group]:
     numpy, ours = case_of(NUMPY, size), case_of(OURS, size)
     arms = (_arm(case_of(way, size), None if way == NUMPY else numpy) for way in ALONE)
-    yield Group(f"{words(size)} on one thread", tuple(arms))
+    yield Group(f"{words(size)} on one thread", tuple(arms), single=size >= ONCE_FROM)
     by_all = [PARALLEL, *([LOADS_BY_ALL] if size >= BY_ALL_FROM else [])]
     arms = (_arm(case_of(way, size, workers), ours) for way in by_all)
     adder = (_arm(adding(), ours),) if size == QUICK[0] else ()
-    yield Group(f"{words(size)} on all cores", (_arm(ours, None), *arms, *adder))
+    yield Group(f"{words(size)} on all cores", (_arm(ours, None), *arms, *adder), single=size >= ONCE_FROM)
 
 
 def _types(size: int) -> Group:
@@ -147,6 +150,8 @@ def probe(case: Case) -> Iterator[Sample]:
     kind = (case.implementation, case.size)
     with shared(("vector", *kind), lambda: nullcontext(_vector(*kind))) as vector, _measured(case, vector) as run:
         calls = max(1, READ_BYTES // case.size)
+        if case.size >= ONCE_FROM:
+            run(1)
 
         def sample(count: int) -> Mapping[str, Observation]:
             took = sum(run(calls) for _ in range(count))
