@@ -53,7 +53,7 @@ if __name__ == "__main__":
 
 
 def observe(name: str, cases: Sequence[Case]) -> dict[str, dict[str, Observation]]:
-    """The probes of all cases opened, sampled once and then closed, in one process; nothing is left, no warning said."""
+    """The probes of all cases opened, sampled once and then closed, in one host; nothing is left, no warning said."""
     given = [name, json.dumps([case.to_json() for case in cases])]
     # Fork is meant: in these hosts the threads beside it are feeders of queues, which hold nothing at that time.
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", PROBE_EACH_CASE]
