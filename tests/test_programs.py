@@ -105,7 +105,7 @@ def test_no_file_is_left_and_the_session_is_the_callers(tmp_path: Path) -> None:
 
 def test_without_pidfds_programs_end_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the kernel tells nothing, the program is asked."""
-    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    monkeypatch.setattr(programs, "PIDFDS", False)
     assert run_program("raise SystemExit(3)").status == 3
     ended = run_program(HANGS, limit_s=1)
     assert (ended.hung, _is_gone(int(ended.out))) == (True, True)

@@ -23,6 +23,9 @@ from perflab.clock import monotonic_ns, pause
 GRACE_S = 2.0
 """How long resource trackers have to unlink what a program left, once its other processes are gone."""
 
+PIDFDS = hasattr(os, "pidfd_open")
+"""Whether the kernel tells when a process ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -82,7 +85,7 @@ def _status_within(process: subprocess.Popen[bytes], seconds: float) -> int | No
 
     Popen.wait with a time limit asks every 50 ms, which is as long as a small program takes.
     """
-    if not hasattr(os, "pidfd_open"):
+    if not PIDFDS:
         with suppress(subprocess.TimeoutExpired):
             return process.wait(seconds)
         return None
