@@ -21,7 +21,7 @@ from perflab.experiments._jobs import add_up
 TASKS = 64
 SWEEPS_US: Mapping[str, tuple[int, ...]] = {
     "quick": (10, 30, 100, 300, 1000),
-    "default": (10, 30, 100, 300, 1000, 3000),
+    "default": (10, 30, 100, 300, 1000),
     "full": (10, 30, 100, 300, 1000, 3000, 10_000),
 }
 """How long a task takes, in µs, by plan."""

@@ -18,7 +18,7 @@ from perflab.experiments._shared import shared
 from perflab.model import Case
 
 WARMING_S = 0.001
-"""Each new worker is kept this long, so that none does two of the first tasks and another is never started."""
+"""Each new worker process is kept this long, so that none does two of the first tasks and another none."""
 
 
 def _stay(_: int) -> int:
@@ -40,12 +40,14 @@ def alone(case: Case) -> Iterator[Crew]:
 @contextmanager
 def threads(case: Case) -> Iterator[Crew]:
     """New threads for each sample, started before it is timed: they are not there while the host works alone."""
+    import threading
     from concurrent.futures import ThreadPoolExecutor
 
     @contextmanager
     def started() -> Iterator[Each]:
+        together = threading.Barrier(case.workers)  # an executor starts no thread while another one is idle
         with ThreadPoolExecutor(case.workers) as executor:
-            list(executor.map(_stay, range(case.workers)))
+            list(executor.map(lambda _: together.wait(), range(case.workers)))
             yield lambda function, arguments: list(executor.map(function, arguments))
 
     with delaying_server() as port:

@@ -42,7 +42,7 @@ VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECL
 """What BLAS libraries read once, when they are loaded: hence a host for each number of threads."""
 
 JUDGED = 256
-SIZES = {"quick": (JUDGED,), "default": (96, JUDGED, 512), "full": (96, JUDGED, 512, 1024)}
+SIZES = {"quick": (JUDGED,), "default": (64, 128, JUDGED), "full": (64, 128, JUDGED, 512, 1024)}
 """Rows of the matrices, by plan: a millisecond or two a product at the judged size."""
 
 LEAST_PRODUCTS = 4

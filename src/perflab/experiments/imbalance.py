@@ -36,7 +36,7 @@ QUANTITIES = (
     Quantity("relative", "x", "the makespan over the ideal one: all workers busy until the end"),
 )
 
-TOTAL_NS = {"quick": 10_000_000, "default": 40_000_000, "full": 80_000_000}
+TOTAL_NS = {"quick": 10_000_000, "default": 24_000_000, "full": 80_000_000}
 """How long all tasks take in a plain loop, by plan."""
 
 TASKS_A_WORKER = 16

@@ -38,7 +38,7 @@ QUANTITIES = (
 )
 
 SERIAL_NS = {
-    "quick": {"python": 10_000_000, "compiled": 6_000_000},
+    "quick": {"python": 10_000_000, "compiled": 12_000_000},
     "default": {"python": 20_000_000, "compiled": 20_000_000},
     "full": {"python": 40_000_000, "compiled": 40_000_000},
 }
