@@ -147,7 +147,7 @@ def _figures(cells: Cells) -> Iterator[Figure]:
 
 def _sweeps(cells: Cells) -> Iterator[Figure]:
     one = (Reference(1.0, "one thread"),)
-    title = "How much faster all threads are than one that take the GIL back now and then"
+    title = "How much faster all threads are than one when they take the GIL back now and then"
     every = sorted({OFTEN, SELDOM, *SWEEP_EVERY})
     marks = tuple(Mark(replace(cells.often, params=(("every", k),)), f"every {k}", None, "loops", k) for k in every)
     yield Figure(
