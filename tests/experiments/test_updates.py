@@ -49,6 +49,34 @@ def test_losses_are_seen_where_a_lock_does_not_lock(number: str, monkeypatch: py
     assert updates._missing(seen.total, 200) == {"lost_fraction": 0.5, "lost_updates": 100}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((0, 10), (0, 10), 1.0),
+        ((0, 10), (5, 20), 0.5),
+        ((0, 100), (20, 30), 1.0),
+        ((0, 10), (10, 20), 0.0),
+        ((50, 60), (0, 10), 0.0),
+    ],
+)
+def test_overlap_is_the_share_of_the_shorter_span(
+    first: tuple[int, int], second: tuple[int, int], expected: float
+) -> None:
+    """Of whichever is shorter, in either order; none where one was over before the other began."""
+    assert _updates.overlap(first, second) == _updates.overlap(second, first) == expected
+
+
+@pytest.mark.parametrize(("overlaps", "tried"), [([0.6], 1), ([0.4, 0.1, 0.5], 3), ([0.0] * 9, 4)])
+def test_a_pair_is_tried_again_until_it_was_together(
+    overlaps: list[float], tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock alone, and at most four times: then the last one counts as it is."""
+    made = [_updates.Outcome(0, number, 1, one) for number, one in enumerate(overlaps, 1)]
+    waiting = iter(made)
+    monkeypatch.setattr(_updates, "_attempt", lambda kind, lock, count: next(waiting))
+    assert _updates.two_processes("RawValue", "none", 10) == made[tried - 1]
+
+
 @pytest.mark.parametrize("total", [-1, 1, 201])
 def test_a_number_that_no_updates_can_leave_is_a_wrong_answer(total: int) -> None:
     """More than was added, or less than the last update leaves."""

@@ -290,7 +290,8 @@ EXPERIMENT = Experiment(
     how=(
         "Two processes wait for each other and then change one number in shared memory as often as they can: first "
         "one adds 1 while the other takes 1 away, and what is left is read; then both add 1, and what is missing is "
-        "counted, because losses of opposite sign would cancel out. The same is done with the lock that belongs to "
+        "counted, because losses of opposite sign would cancel out. A pair that was not at it together for half of "
+        "the time, by the clock, is tried again, whatever it lost. The same is done with the lock that belongs to "
         "each kind of number, and with a threading.Lock that was forked. Threads do the same to ordinary variables, "
         "with the switch interval at a microsecond."
     ),
