@@ -29,14 +29,14 @@ def is_servant(process):
         "from multiprocessing[.](resource_tracker|forkserver) imp", line)
 
 if __name__ == "__main__":
-    observed, probe = {}, registry.find("experiment", sys.argv[1]).probe
-    for fields in json.loads(sys.argv[2]):
-        case = Case.from_json(fields)
-        opened = probe(case)
-        sample = next(opened)
-        observed[case.id] = [dict(sample(1)), dict(sample(2))]
-        opened.close()
-        sample = opened = None
+    probe = registry.find("experiment", sys.argv[1]).probe
+    cases = [Case.from_json(fields) for fields in json.loads(sys.argv[2])]
+    opened = [probe(case) for case in cases]
+    samples = [next(one) for one in opened]
+    observed = {case.id: [dict(sample(1)), dict(sample(2))] for case, sample in zip(cases, samples)}
+    for one in opened:
+        one.close()
+    samples = opened = one = None  # what they hold is given back
     left = [child.pid for child in psutil.Process().children(recursive=True) if not is_servant(child)]
     gc.collect()
     maps = pathlib.Path("/proc/self/maps")
@@ -46,15 +46,18 @@ if __name__ == "__main__":
 
 
 def observe(name: str, cases: Sequence[Case]) -> dict[str, list[dict[str, Observation]]]:
-    """Each case's probe opened, sampled with counts 1 and 2 and closed, in a process of its own; nothing is left.
+    """Each case's probe opened, sampled with counts 1 and 2 and closed; nothing is left.
 
-    Neither a process, nor a segment or semaphore that is still mapped.
+    Neither a process, nor a segment or semaphore that is still mapped. As in a block, the cases of a host are open
+    side by side; those that fork live in another host than those with threads.
     """
-    given = [name, json.dumps([case.to_json() for case in cases])]
-    found = json.loads(run(PROBE_EACH_CASE, *given))
-    assert found["children"] == []
-    assert found["segments"] == []
-    observed: dict[str, list[dict[str, Observation]]] = found["observed"]
+    observed: dict[str, list[dict[str, Observation]]] = {}
+    forking = [case for case in cases if case.start_method or case.strategy == "Pool()"]
+    for together in filter(None, ([case for case in cases if case not in forking], forking)):
+        found = json.loads(run(PROBE_EACH_CASE, name, json.dumps([case.to_json() for case in together])))
+        assert found["children"] == []
+        assert found["segments"] == []
+        observed |= found["observed"]
     return observed
 
 
