@@ -153,8 +153,8 @@ SMALL = "none damaged of those of 64 bytes, without a lock"
         ("S27-two-writers", {LARGE: 0.9, LOCKED: 0.1}, UNRESOLVED),
         ("S27-two-writers-small", {SMALL: 0.0}, CONFIRMED),
         ("S27-two-writers-small", {SMALL: 0.01}, REFUTED),
-        ("S27-program", {"its three lines, fork": messages.COMPLETE}, CONFIRMED),
-        ("S27-program", {"its three lines, fork": "EOFError"}, REFUTED),
+        ("S27-program", {"the program's three lines, fork": messages.COMPLETE}, CONFIRMED),
+        ("S27-program", {"the program's three lines, fork": "EOFError"}, REFUTED),
     ],
 )
 def test_verdicts_on_both_sides(claim: str, seen: dict[str, Any], expected: Verdict) -> None:

@@ -71,10 +71,10 @@ def test_a_pool_takes_what_it_can(way: str) -> None:
 
 CROWD = "no item lost or doubled, 2 producers, 2 consumers"
 LARGE, SMALL = "join() with 1 MiB in the Queue hangs", "join() with 1 KiB in the Queue ends"
-THREAD, SHARED = "nothing comes through a queue.Queue", "it comes through a multiprocessing.Queue"
+THREAD, SHARED = "nothing comes through a queue.Queue", "the item comes through a multiprocessing.Queue"
 ARGUMENT, MANAGED = "multiprocessing.Queue as an argument: RuntimeError", "Manager.Queue as an argument arrives"
 INHERITED = "multiprocessing.Queue through the Pool's initializer arrives"
-LINES = "its two lines, fork"
+LINES = "the program's two lines, fork"
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,20 @@ LINES = "its two lines, fork"
         ("queue-join", {LARGE: queues.HANGS, SMALL: queues.HANGS}, UNRESOLVED),
         (
             "S26-thread-queue",
-            {"a TypeError, fork": queues.NOT_PICKLED, "a TypeError, spawn": queues.NOT_PICKLED},
+            {
+                "a TypeError for a queue.Queue, fork": queues.NOT_PICKLED,
+                "a TypeError for a queue.Queue, spawn": queues.NOT_PICKLED,
+            },
             CONFIRMED,
         ),
-        ("S26-thread-queue", {"a TypeError, fork": queues.NOTHING, "a TypeError, spawn": queues.NOT_PICKLED}, REFUTED),
+        (
+            "S26-thread-queue",
+            {
+                "a TypeError for a queue.Queue, fork": queues.NOTHING,
+                "a TypeError for a queue.Queue, spawn": queues.NOT_PICKLED,
+            },
+            REFUTED,
+        ),
         ("S26-fork-copies", {THREAD: queues.NOTHING, SHARED: queues.ARRIVED}, CONFIRMED),
         ("S26-fork-copies", {THREAD: queues.ARRIVED, SHARED: queues.ARRIVED}, REFUTED),
         ("S26-fork-copies", {THREAD: queues.NOTHING, SHARED: queues.NOTHING}, UNRESOLVED),

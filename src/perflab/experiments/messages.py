@@ -192,7 +192,7 @@ def _pipe_claims(settings: Settings) -> Iterator[Claim]:
             role=role, label=f"{words}, {case.start_method}", expected=text,
         )
         for name, role, words, text in (
-            ("outcome", Role.DECIDES, "its three lines", COMPLETE),
+            ("outcome", Role.DECIDES, "the program's three lines", COMPLETE),
             ("first_line", Role.BESIDE, "the sender's line first, as the tutorial shows", LINES[0]),
         )
         for case in _programs(settings)

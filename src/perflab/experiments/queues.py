@@ -143,7 +143,9 @@ def _use_claims(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S26-program",
         "The tutorial's program on Queue prints 'queue put a' and 'queue get a'",
-        tuple(_becomes(case, COMPLETE, f"its two lines, {case.start_method}") for case in _programs(settings)),
+        tuple(
+            _becomes(case, COMPLETE, f"the program's two lines, {case.start_method}") for case in _programs(settings)
+        ),
         ("S26",),
         conditions="run for real; the order of the lines is open, as two processes print them",
     )
@@ -165,7 +167,9 @@ def _refusal_claims(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S26-thread-queue",
         "A queue.Queue given to processes raises an error",
-        tuple(_becomes(case, NOT_PICKLED, f"a TypeError, {method}") for method, case in cases.items()),
+        tuple(
+            _becomes(case, NOT_PICKLED, f"a TypeError for a queue.Queue, {method}") for method, case in cases.items()
+        ),
         ("S26",),
         conditions="one process puts, another takes; under every start method",
     )
@@ -175,7 +179,7 @@ def _refusal_claims(settings: Settings) -> Iterator[Claim]:
         "Under fork a queue.Queue raises nothing, and what one process puts never arrives in another",
         (
             _becomes(cases["fork"], NOTHING, "nothing comes through a queue.Queue"),
-            _becomes(works, ARRIVED, "it comes through a multiprocessing.Queue", Role.SUPPORTS),
+            _becomes(works, ARRIVED, "the item comes through a multiprocessing.Queue", Role.SUPPORTS),
         )
         if "fork" in cases
         else (),
