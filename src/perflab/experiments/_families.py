@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NUMBERS, VECTORS = 2000, 128
+NUMBERS, VECTORS = 2000, 96
+
+TURNS = (0, 501, 1003, 1499)
+"""Each vector is also given from other places on, its beginning at its end: other roundings, quickly made."""
 
 REMAINDER = 100
 """How many numbers of an ill-conditioned vector are not cancelled by another."""
@@ -37,14 +40,15 @@ def _ulps(answer: float, exact: int) -> float:
 def family(condition: int, seed: int) -> Family:
     """Positive numbers for a condition of 1; otherwise pairs that cancel, large and small, and a few that remain.
 
-    The condition number, the sum of magnitudes over the magnitude of the sum, is met to within a factor of two.
+    Vectors as they were drawn come first, then all of them turned. The condition number, the sum of magnitudes over the
+    magnitude of the sum, is met to within a factor of two.
     """
     import numpy as np
 
     chance = np.random.default_rng([seed, condition])
     if condition == 1:
         numbers = chance.random((VECTORS, NUMBERS))
-        return Family(list(numbers), _exact(numbers))
+        return _turned(numbers, _exact(numbers))
     remainder = chance.random((VECTORS, REMAINDER))
     half = (VECTORS, (NUMBERS - REMAINDER) // 2)
     spread = chance.integers(0, 1 + round(math.log2(condition) / 2), half)
@@ -52,7 +56,13 @@ def family(condition: int, seed: int) -> Family:
     wanted = condition * remainder.sum() / (2 * cancelling.sum())
     cancelling = np.ldexp(cancelling, round(math.log2(wanted)))
     numbers = chance.permuted(np.hstack([cancelling, -cancelling, remainder]), axis=1)
-    return Family(list(numbers), _exact(remainder))
+    return _turned(numbers, _exact(remainder))
+
+
+def _turned(numbers: Any, exact: list[int]) -> Family:
+    import numpy as np
+
+    return Family(list(np.vstack([np.roll(numbers, turn, axis=1) for turn in TURNS])), exact * len(TURNS))
 
 
 def _exact(numbers: Any) -> list[int]:
