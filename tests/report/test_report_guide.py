@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from perflab.model import Analysis, Case, Choice, Estimand, Estimate, Experiment, Guide, Quantity
+from perflab.model import Analysis, Case, Choice, Estimand, Estimate, Experiment, Guide, Quantity, Verdict
 from perflab.report import html, markdown
 from perflab.report.compose import compose
 from perflab.report.content import Content, Guidance
@@ -101,6 +101,26 @@ def test_the_map_stands_at_the_head_of_both_reports(content: Content) -> None:
     assert "- **a loop**: Pool, fork or Pool, spawn (this run cannot tell them apart); slower:" in text
     assert "✔ confirmed, S02: Processes run in parallel on several cores." in text
     assert 'href="#claim-s02"' in page[: page.index("The machine</h2>")]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "settled"),
+    [
+        (Verdict.CONFIRMED, True),
+        (Verdict.REFUTED, True),
+        (Verdict.UNRESOLVED, False),
+        (Verdict.FAILED, False),
+        (Verdict.NOT_APPLICABLE, False),
+    ],
+)
+def test_what_is_not_settled_is_no_advice(content: Content, verdict: Verdict, settled: bool) -> None:
+    """Only a claim that came to an end, either way, lets its sentence stand for itself."""
+    claim = replace(next(answer for answer in content.answers if answer.id == "S02"), verdict=verdict)
+    ask = lambda case, control, quantity, estimand: Estimate(1.0, 1.0, 1.0, (1.0,))  # noqa: E731
+    guide = Guide("Which", (Choice("work", WAYS[:1], "S02"),), "time_ns")
+    found = guidance(guide, "e", ask, KNOWN.__getitem__, [claim])
+    assert found is not None and found.advice[0].claim == claim
+    assert found.advice[0].words == ("plain." if settled else "not settled by this run; as measured: plain.")
 
 
 def test_other_measures_are_folded_below_the_first(content: Content) -> None:

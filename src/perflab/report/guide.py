@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from perflab.model import Case, Choice, Estimand, Estimate, Guide, Quantity
+from perflab.model import Case, Choice, Estimand, Estimate, Guide, Quantity, Verdict
 from perflab.report import wording
 from perflab.report.content import Advice, Answer, Chart, Guidance, anchor
 
@@ -53,12 +53,18 @@ def guidance(
         anchor=f"guide-{anchor(guide.title)}",
         experiment=experiment,
         advice=tuple(
-            Advice(choice.work, advice(ways, choice, guide, ask), by_claim.get(choice.claim))
+            _backed(choice.work, advice(ways, choice, guide, ask), by_claim.get(choice.claim))
             for choice, ways in zip(guide.choices, measured[guide.quantity], strict=True)
             if ways
         ),
         charts=tuple(_chart(guide, known(name), rows) for name, rows in measured.items() if any(rows)),
     )
+
+
+def _backed(work: str, words: str, claim: Answer | None) -> Advice:
+    """A claim that stayed open (a busy machine, too few blocks) leaves its sentence a description, not an advice."""
+    settled = claim is None or claim.verdict in (Verdict.CONFIRMED, Verdict.REFUTED)
+    return Advice(work, words if settled else f"not settled by this run; as measured: {words}", claim)
 
 
 def _quantities(guide: Guide) -> tuple[str, ...]:
