@@ -17,7 +17,6 @@ interrupted by Ctrl-C.
 
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.number cimport PyNumber_Index
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
@@ -385,7 +384,7 @@ def reproducible_value(partial):
     return binned_value(&state)
 
 
-def sum_parallel(buffer, threads=0, level=None):
+def sum_parallel(buffer, int threads=0, level=None):
     """Sum of float64 elements by up to ``threads`` threads (0: one for each processor allowed); bits as sum_float64's.
 
     One thread does it where several would not be sooner, which the first call measures, or while another thread has
@@ -397,14 +396,13 @@ def sum_parallel(buffer, threads=0, level=None):
     cdef Py_buffer view
     cdef span elements
     cdef const kernels *kernel = table(level)
-    cdef int most = PyNumber_Index(threads)
     cdef double total
-    if most < 0:
-        raise ValueError(f"expected a number of threads or 0, found {most}")
+    if threads < 0:
+        raise ValueError(f"expected a number of threads or 0, found {threads}")
     open_vector(buffer, &view, "d", sizeof(double), &elements)
     if is_long(&elements, sizeof(double)):
         with nogil:
-            total = parallel_sum(kernel, elements, most)
+            total = parallel_sum(kernel, elements, threads)
     else:
         total = kernel.float64(elements)
     PyBuffer_Release(&view)
