@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -283,13 +284,17 @@ def test_what_a_forked_child_writes_is_its_own() -> None:
 
 @on_linux
 def test_threads_are_counted_while_they_live() -> None:
-    """One more while it waits; a process that is gone has no number."""
+    """One more while it waits, in a process whose other threads do not come and go; one that is gone has no number."""
+    script = """
+    import os, threading
+    from perflab import procfs
     before, told = procfs.thread_count(os.getpid()), threading.Event()
-    waiting = threading.Thread(target=told.wait)
-    waiting.start()
-    assert before is not None and procfs.thread_count(os.getpid()) == before + 1
+    threading.Thread(target=told.wait).start()
+    print(before, procfs.thread_count(os.getpid()))
     told.set()
-    waiting.join()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "2"]
     assert procfs.thread_count(2**22 + 1) is None
 
 

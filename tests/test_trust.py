@@ -16,9 +16,9 @@ sys.path.insert(0, str(TRUST))
 
 import cells  # noqa: E402 - the scripts are no package: they are imported from their folder
 import contenders  # noqa: E402
+import contested  # noqa: E402
 import findings  # noqa: E402
 import measure  # noqa: E402
-import targets  # noqa: E402
 
 SMALL = (cells.Cell("python", 0, 2, 2), cells.Cell("native", 10, 2, 4), cells.Cell("python", 0, 2, 2, tool="pyperf"))
 
@@ -54,13 +54,13 @@ def scripted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["python", "native"])
-@pytest.mark.parametrize("percent", targets.SIZES)
+@pytest.mark.parametrize("percent", contested.SIZES)
 def test_each_function_makes_exactly_the_turns_that_its_name_says(kind, percent, monkeypatch):
     """The loops' own sums give the turns away, and HEAD makes the injected percent more, to the turn."""
-    work, base = targets.KINDS[kind]
+    work, base = contested.KINDS[kind]
     made = []
-    monkeypatch.setattr(targets, work.__name__, lambda turns: made.append(targets.turns_of(work(turns))))
-    assert getattr(targets, f"{kind}_{percent}")() == "done"
+    monkeypatch.setattr(contested, work.__name__, lambda turns: made.append(contested.turns_of(work(turns))))
+    assert getattr(contested, f"{kind}_{percent}")() == "done"
     assert made[0] * 100 == base * (100 + percent)
     assert len(made) == 1
 
@@ -68,12 +68,12 @@ def test_each_function_makes_exactly_the_turns_that_its_name_says(kind, percent,
 @pytest.mark.parametrize("turns", [1, 2, 3, 1000, 46_200])
 def test_a_sum_gives_its_turns_away(turns):
     """The count is the one that the sum was made with."""
-    assert targets.turns_of(sum(range(turns))) == turns
+    assert contested.turns_of(sum(range(turns))) == turns
 
 
 def test_no_turn_of_the_python_loop_costs_more_for_a_second_digit():
     """The largest sum fits one digit of 30 bits."""
-    assert targets.python_sum(targets.slowed(targets.PYTHON_TURNS, max(targets.SIZES))) < 2**30
+    assert contested.python_sum(contested.slowed(contested.PYTHON_TURNS, max(contested.SIZES))) < 2**30
 
 
 # The cells
@@ -82,7 +82,7 @@ def test_no_turn_of_the_python_loop_costs_more_for_a_second_digit():
 def test_every_cell_has_a_name_of_its_own_and_functions_that_are_there():
     """Two cells never share a file."""
     assert len({cell.name for cell in cells.CELLS}) == len(cells.CELLS)
-    assert all(hasattr(targets, name) for cell in cells.CELLS for name in (cell.base, cell.head))
+    assert all(hasattr(contested, name) for cell in cells.CELLS for name in (cell.base, cell.head))
 
 
 def test_promises_are_of_the_numbers_of_duels_that_they_speak_of():

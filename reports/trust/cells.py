@@ -38,12 +38,12 @@ class Cell:
 
     @property
     def base(self) -> str:
-        """The function of ``targets`` that is compared with."""
+        """The function of ``contested`` that is compared with."""
         return f"{self.kind}_0"
 
     @property
     def head(self) -> str:
-        """The function of ``targets`` that does ``percent`` more."""
+        """The function of ``contested`` that does ``percent`` more."""
         return f"{self.kind}_{self.percent}"
 
 

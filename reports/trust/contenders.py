@@ -117,10 +117,10 @@ def duel(cell: Cell, number: int, folder: Path) -> Line:
 def sides(cell: Cell, folder: Path) -> list[str]:
     """BASE and HEAD; for separate processes two folders with a module of the same name."""
     if not cell.apart:
-        return [f"targets:{cell.base}", f"targets:{cell.head}"]
+        return [f"contested:{cell.base}", f"contested:{cell.head}"]
     for side, function in (("base", cell.base), ("head", cell.head)):
         (folder / side).mkdir()
-        copied = (HERE / "targets.py").read_text() + f"\n\nwork = {function}\n"
+        copied = (HERE / "contested.py").read_text() + f"\n\nwork = {function}\n"
         (folder / side / "injected.py").write_text(copied)
     where = ["--base-dir", str(folder / "base"), "--head-dir", str(folder / "head")]
     return ["injected:work", "injected:work", *where]
@@ -201,7 +201,7 @@ def pyperf(cell: Cell, number: int, folder: Path) -> Line:
             "--inherit-environ",
             "PYTHONPATH",
         ]
-        command += ["-s", f"from targets import {function} as target", "target()"]
+        command += ["-s", f"from contested import {function} as target", "target()"]
         status, out, err = run(command, limit_s(cell))
         if status:
             return refused(status, out, err)

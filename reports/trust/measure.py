@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import contenders
+import contested
 import findings
-import targets
 from cells import CELLS, Cell, chosen
 from contenders import Line
 
@@ -90,7 +90,7 @@ def remember_machine(folder: Path) -> None:
 
 def overheads() -> dict[str, float]:
     """By kind: the least time of a call without turns, as a share of the base's: how far turns are from time."""
-    return {kind: least_s(work, 0) / least_s(work, turns) for kind, (work, turns) in targets.KINDS.items()}
+    return {kind: least_s(work, 0) / least_s(work, turns) for kind, (work, turns) in contested.KINDS.items()}
 
 
 def least_s(work: Callable[[int], int], turns: int) -> float:

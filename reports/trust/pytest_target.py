@@ -1,10 +1,10 @@
-"""What pytest-benchmark runs: the function of ``targets`` that the environment names, under one name."""
+"""What pytest-benchmark runs: the function of ``contested`` that the environment names, under one name."""
 
 import os
 
-import targets
+import contested
 
 
 def test_target(benchmark):
     """Timed as pytest-benchmark sees fit."""
-    benchmark(getattr(targets, os.environ["TRUST_TARGET"]))
+    benchmark(getattr(contested, os.environ["TRUST_TARGET"]))
