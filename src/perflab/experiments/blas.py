@@ -272,6 +272,6 @@ EXPERIMENT = Experiment(
         "are oversubscribed in the same way, and are not measured here. Where the library ignores the variables, the "
         "claims are left open, since a precondition asks for its threads."
     ),
-    weight=3,
+    weight=3.5,
     place=86,
 )
