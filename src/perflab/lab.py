@@ -28,7 +28,7 @@ from perflab.events import (
 )
 from perflab.household import Bench
 from perflab.lock import machine_lock
-from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings
+from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings, Verdict
 from perflab.pace import Progress
 from perflab.stats import first_look
 
@@ -66,11 +66,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Step:
-    """An experiment's next look, and the seconds that it would take."""
+    """An experiment's next look, and the seconds that it would take; the least of several is the one to take.
 
+    ``aside``: what it leaves open are claims of the lab's own, none of the tutorial's.
+    """
+
+    aside: bool
+    look: int
     cost_s: float
     name: str
-    look: int
 
 
 def measure_all(order: Order, observe: Observe = lambda event: None) -> Outcome:
@@ -163,16 +167,18 @@ def _measure(
 
 
 def _next_step(run: Run, bench: Bench, progress: Progress) -> Step | None:
-    """Where the time that is left over should go: the cheapest next look of an experiment with open claims."""
-    steps = []
-    for name in sorted(progress.still_open):
+    """Where the time left over should go: the tutorial's claims first, the nearest look, the cheapest of those."""
+    left_s = (progress.deadline_ns - bench.clock()) / 1e9
+    return min((step for step in _steps(run, bench, progress) if step.cost_s <= left_s), default=None)
+
+
+def _steps(run: Run, bench: Bench, progress: Progress) -> Iterator[Step]:
+    for name, taught in progress.still_open.items():
         own = run.blocks_of(name)
         looks = [look for look in bench.plan.looks if look > len(own)]
         if own and looks:
             cost_s = (looks[0] - len(own)) * sum(own[-1].ledger.values())
-            steps.append(Step(cost_s, name, looks[0]))
-    step = min(steps, default=None)
-    return step if step and bench.clock() + step.cost_s * 1e9 <= progress.deadline_ns else None
+            yield Step(not taught, looks[0], cost_s, name)
 
 
 def _one_experiment(
@@ -212,9 +218,11 @@ def _one_experiment(
         planned = next((look for look in bench.plan.looks if look >= block), block)
         observe(BlockDone(name, block, planned, left_s(block)))
     seconds = (bench.clock() - begun) / 1e9
-    worth_more = bool(needed(run.blocks_of(name))) and len(run.blocks_of(name)) > told
-    progress.finish(name, seconds, worth_more)
-    for judgement in verdict.judge(run, name):
+    judgements = verdict.judge(run, name)
+    progress.finish(name, seconds)
+    if needed(run.blocks_of(name)) and len(run.blocks_of(name)) > told:
+        progress.still_open[name] = any(one.claim.seed and one.verdict is Verdict.UNRESOLVED for one in judgements)
+    for judgement in judgements:
         if (judgement.claim.id, judgement.verdict) not in earlier:
             observe(VerdictFell(judgement))
     observe(ExperimentDone(name, seconds, len(run.blocks_of(name))))

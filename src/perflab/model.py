@@ -329,7 +329,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = {
     "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.85),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.5),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.8),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0),
 }
 
@@ -430,8 +430,8 @@ class Experiment:
 
     ``design`` maps settings to groups, claims and figures. ``probe`` observes a case in a host; without one,
     a case is a timed call of its workload under its strategy. ``calibrates`` names the "workload/implementation"
-    pairs whose speed the design needs. ``weight`` is seven times the seconds of its quick block: the time to its first look, and a little; a plan's scale makes
-    a budget of the sum of weights.
+    pairs whose speed the design needs. ``weight`` is seven times the seconds of a quick block: the time to the first
+    look, and a little; the sum of weights times the plan's scale is a run's budget.
     """
 
     name: str

@@ -12,15 +12,13 @@ class Progress:
     weights: dict[str, float]
     deadline_ns: int
     seconds: dict[str, float] = field(default_factory=dict)
-    still_open: set[str] = field(default_factory=set)
-    """Experiments that were measured and have claims which more blocks might decide."""
+    still_open: dict[str, bool] = field(default_factory=dict)
+    """Experiments that were measured and have claims which more blocks might decide; whether any is the tutorial's."""
 
-    def finish(self, name: str, seconds: float, still_open: bool) -> None:
-        """Note the seconds of a visit to an experiment, and whether another would be worth while."""
+    def finish(self, name: str, seconds: float) -> None:
+        """Note the seconds of a visit to an experiment; whether another would be worth while is said afterwards."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        self.still_open.discard(name)
-        if still_open:
-            self.still_open.add(name)
+        self.still_open.pop(name, None)
 
     def left_s(self, name: str, elapsed_s: float, done: int, planned: int, now_ns: int) -> float:
         """Seconds left: the current experiment's at its pace, the others' at the pace per weight seen so far.
