@@ -13,7 +13,7 @@
 #define MOST_PARTS_OF_SUM 512
 #define LEAST_PART 8192      /* elements, 64 KiB: 300 ns; a multiple of every level's block */
 #define BEST_PART 131072     /* elements, 1 MiB: long enough for the prefetcher */
-#define LEAST_SHARED 16384   /* elements, 128 KiB: below, a microsecond or less, nobody else is asked */
+#define LEAST_SHARED 131072  /* elements, 1 MiB: below, asking others costs more than they could save */
 #define FIRST_TOGETHER 524288    /* elements, 4 MiB: the first calls are shared, as they are probably worth it */
 #define ALWAYS_TOGETHER 8388608  /* elements, 64 MiB: a wake-up is nothing beside the milliseconds of this */
 #define MOST_LANES 8
