@@ -152,3 +152,19 @@ def test_the_bar_is_the_share_of_the_time(elapsed: int, left: float, share: floa
     board.note(RUN[1][1], 0)
     board.note(events.RoundDone("gil", 0, 12, "threads", left), elapsed * SECOND)
     assert board.share_done(elapsed * SECOND) == share
+
+
+def test_a_second_visit_tells_only_what_is_new() -> None:
+    """An experiment that gets more time later names the verdicts that changed, not all it has."""
+    again = (
+        (0, events.ExperimentStarted("null", "Is nothing found where nothing is?", 1, 2)),
+        (0, events.VerdictFell(judgement("null-separate-hosts", Verdict.CONFIRMED, "null"))),
+        (0, events.ExperimentDone("null", 2.0, 8)),
+        (0, events.ExperimentStarted("null", "Is nothing found where nothing is?", 1, 2)),
+        (0, events.ExperimentDone("null", 2.0, 12)),
+    )
+    lines = shown(False, script=(*RUN[1:7], *again)).splitlines()
+    assert lines[-2:] == [
+        "[1/2] null: 8 blocks in 2 s: null-separate-hosts confirmed",
+        "[1/2] null: 12 blocks in 2 s: nothing new",
+    ]

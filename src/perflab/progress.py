@@ -38,7 +38,8 @@ class Board:
     blocks_done: int = 0
     most_blocks: int = 0
     seconds_left: float | None = None
-    verdicts: dict[str, dict[str, Judgement]] = field(default_factory=dict)
+    fallen: list[Judgement] = field(default_factory=list)
+    """Verdicts since the present visit to an experiment began; a later visit tells only what is new."""
     failures: list[events.CaseFailed] = field(default_factory=list)
 
     def note(self, event: events.Event, now_ns: int) -> None:
@@ -51,14 +52,14 @@ class Board:
                 self.experiment, self.question = event.name, event.question
                 self.position, self.total = event.position, event.total
                 self.blocks_done = self.most_blocks = 0
+                self.fallen = []
             case events.RoundDone():
                 self.blocks_done, self.most_blocks = event.block, event.most_blocks
                 self.seconds_left = event.seconds_left
             case events.BlockDone():
                 self.blocks_done, self.seconds_left = event.block, event.seconds_left
             case events.VerdictFell():
-                found = event.judgement
-                self.verdicts.setdefault(found.experiment, {})[found.claim.id] = found
+                self.fallen.append(event.judgement)
             case events.CaseFailed():
                 self.failures.append(event)
 
@@ -107,9 +108,9 @@ def started_line(event: events.RunStarted) -> str:
 
 def done_line(board: Board, event: events.ExperimentDone) -> str:
     """One finished experiment with its verdicts."""
-    fallen = ", ".join(f"{one.claim.id} {word(one.verdict)}" for one in board.verdicts.get(event.name, {}).values())
+    fallen = ", ".join(f"{one.claim.id} {word(one.verdict)}" for one in board.fallen)
     head = f"[{board.position}/{board.total}] {event.name}"
-    return f"{head}: {plural(event.blocks, 'block')} in {duration(event.seconds)}: {fallen or 'no claims'}"
+    return f"{head}: {plural(event.blocks, 'block')} in {duration(event.seconds)}: {fallen or 'nothing new'}"
 
 
 def heartbeat_line(board: Board) -> str:
