@@ -329,7 +329,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = {
     "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.85),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.8),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0),
 }
 
