@@ -264,6 +264,7 @@ def named() -> list[str]:
 
 def left_behind() -> dict[str, list[str]]:
     """Threads, children and names that should be gone."""
+    gc.collect()  # pools are cycles, and their semaphores go when these do: late on a free-threaded build
     return {
         "threads": [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()],
         "children": [child.name for child in multiprocessing.active_children()],
