@@ -18,7 +18,7 @@ ROOT = Path(perflab.__file__).parent
 ROWS = {
     0: ("perflab", "model"),
     1: ("stats", "units", "clock", "errors", "procfs", "kernels"),
-    2: ("strategies", "workloads", "experiments", "workers", "vectors", "spins", "programs"),
+    2: ("strategies", "workloads", "experiments", "workers", "vectors", "spins", "programs", "outcomes"),
     3: (
         "measure",
         "household",

@@ -373,6 +373,11 @@ class Settings:
         return max(self.workers)
 
     @property
+    def alone(self) -> bool:
+        """Whether there is one core or one worker only, so that nothing can run in parallel."""
+        return min(self.cores, self.most_workers) < 2
+
+    @property
     def chosen_start_methods(self) -> tuple[str, ...]:
         """The platform's default first; quick adds spawn only, the other plans all there are."""
         wanted = self.override("start_method")

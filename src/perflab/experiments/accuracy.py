@@ -32,6 +32,7 @@ from perflab.model import (
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 if TYPE_CHECKING:
     from random import Random
@@ -146,7 +147,7 @@ def _claims() -> Iterator[Claim]:
 def _joined(method: str, condition: int, expected: str, role: Role) -> Clause:
     label = f"{method}, condition {_power(condition)}"
     case = _case(method, condition)
-    return Clause(case, "by_parts", Estimand.SHARE, Relation.ABOVE, 0.5, role=role, label=label, expected=expected)
+    return always(case, "by_parts", expected, label, role)
 
 
 def _power(condition: int) -> str:

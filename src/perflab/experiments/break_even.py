@@ -92,7 +92,7 @@ def _case(settings: Settings, curve: Curve, us: int = 0) -> Case:
 
 
 def _claims(settings: Settings, ends: Mapping[Curve, Case]) -> Iterator[Claim]:
-    alone = "one worker only: it can never win" if min(settings.cores, settings.most_workers) < 2 else ""
+    alone = "one worker only: it can never win" if settings.alone else ""
     single, auto = ends["pool", "warm", "1"], ends["pool", "warm", "auto"]
     cold, executor = ends["pool", "cold", "1"], ends["executor", "warm", "1"]
     longest = SWEEPS_US[settings.plan][-1]

@@ -52,7 +52,7 @@ def _claim(settings: Settings, serial: Case, most: Case) -> Claim:
         f"This machine runs {most.workers} independent loops in parallel",
         (Clause(most, "speedup", Estimand.RATIO, Relation.ABOVE, PARALLEL, serial, label=f"{most.workers} loops"),),
         conditions="compiled loops that share nothing, one process each, at the time of this run",
-        not_applicable=alone if min(settings.cores, settings.most_workers) < 2 else "",
+        not_applicable=alone if settings.alone else "",
     )
 
 

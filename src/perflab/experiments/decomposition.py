@@ -117,7 +117,7 @@ def _group(name: str, control: Case, *cases: Case) -> Group:
 
 
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
-    alone = "one worker only: nothing can run in parallel" if min(settings.cores, settings.most_workers) < TWO else ""
+    alone = "one worker only: nothing can run in parallel" if settings.alone else ""
     ceiling = _faster(
         cells.compiled_halves, cells.compiled, Relation.ABOVE, CEILING, "compiled loop, split", Role.PRECONDITION
     )

@@ -19,11 +19,11 @@ from perflab.model import (
     Mark,
     Observation,
     Quantity,
-    Relation,
     Role,
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 INTERFACES = (
     Quantity("said", "", "what submit, map, as_completed, an exception, a callback and shutdown came to, as one text"),
@@ -43,9 +43,6 @@ FAILURES = (
     Quantity("idle", "", "what becomes of a task after the death of a worker that had nothing to do"),
     Quantity("abandon", "", "whether terminate, or shutdown, ends after that"),
 )
-
-ALWAYS = 0.5
-"""A share whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
 
 PROCESS, THREAD = "ProcessPoolExecutor", "ThreadPoolExecutor"
 POOL = "Pool"
@@ -80,19 +77,7 @@ def _show(
     cases: Iterable[Case], quantity: str, expected: str, words: str, role: Role = Role.DECIDES
 ) -> tuple[Clause, ...]:
     """One clause for each case: that the outcome is the rule."""
-    return tuple(
-        Clause(
-            case,
-            quantity,
-            Estimand.SHARE,
-            Relation.ABOVE,
-            ALWAYS,
-            role=role,
-            label=f"{_name(case)}: {words}",
-            expected=expected,
-        )
-        for case in cases
-    )
+    return tuple(always(case, quantity, expected, f"{_name(case)}: {words}", role) for case in cases)
 
 
 def _interface(both: list[Case]) -> Iterator[Claim]:

@@ -105,7 +105,7 @@ def _processes(case: Case, control: Case) -> Arm:
 
 
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
-    alone = "one worker only: nothing can run in parallel" if min(settings.cores, settings.most_workers) < 2 else ""
+    alone = "one worker only: nothing can run in parallel" if settings.alone else ""
     ceiling = _faster(cells.ceiling, cells.nogil, CEILING, "ceiling", Role.PRECONDITION)
     pools = [_faster(pool, cells.serial, PARALLEL, f"pool, {pool.start_method}") for pool in cells.pools]
     yield Claim(

@@ -9,7 +9,6 @@ from perflab.model import (
     Arm,
     Case,
     Claim,
-    Clause,
     Design,
     Estimand,
     Experiment,
@@ -18,11 +17,11 @@ from perflab.model import (
     Mark,
     Observation,
     Quantity,
-    Relation,
     Role,
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 from perflab.programs import run_program
 
 QUANTITIES = (
@@ -30,9 +29,6 @@ QUANTITIES = (
     Quantity("inherited", "", "which value a child finds in a global that its parent changed before starting it"),
     Quantity("subclass", "", "what an object of a subclass, with a run() of its own, reports once it is joined"),
 )
-
-ALWAYS = 0.5
-"""A share whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
 
 APART = "child 1: 15, child 2: 20, parent: 10"
 TOGETHER = "child 1: 15, child 2: 25, parent: 25"
@@ -144,7 +140,7 @@ def design(settings: Settings) -> Design:
             "S11-guard",
             "The tutorial's second program, which sets its number under the guard, prints 15, 20 and 10",
             tuple(
-                _shows(case, "printed", APART, f"{case.start_method}, set under the guard") for case in _freshest(guard)
+                always(case, "printed", APART, f"{case.start_method}, set under the guard") for case in _freshest(guard)
             ),
             ("S11",),
             conditions="by each start method; the children are said to print 15 and 20, and the parent 10",
@@ -163,13 +159,9 @@ def _freshest(cases: list[Case]) -> list[Case]:
     return sorted(cases, key=lambda case: case.start_method == "fork")
 
 
-def _shows(case: Case, quantity: str, expected: str, label: str, role: Role = Role.DECIDES) -> Clause:
-    return Clause(case, quantity, Estimand.SHARE, Relation.ABOVE, ALWAYS, role=role, label=label, expected=expected)
-
-
 def _apart(module: list[Case]) -> Claim:
-    shared = _shows(THREAD, "printed", TOGETHER, "two threads print 15 and 25, and 25 is left", Role.SUPPORTS)
-    clauses = (_shows(case, "printed", APART, f"{case.start_method} prints 15, 20 and 10") for case in module)
+    shared = always(THREAD, "printed", TOGETHER, "two threads print 15 and 25, and 25 is left", Role.SUPPORTS)
+    clauses = (always(case, "printed", APART, f"{case.start_method} prints 15, 20 and 10") for case in module)
     return Claim(
         "S11",
         "Processes share no globals: the children print 15 and 20, the parent 10",
@@ -181,7 +173,7 @@ def _apart(module: list[Case]) -> Claim:
 
 def _copied(module: list[Case]) -> Claim:
     clauses = (
-        _shows(case, "inherited", OF_PARENT, f"{case.start_method}, a copy of the parent's")
+        always(case, "inherited", OF_PARENT, f"{case.start_method}, a copy of the parent's")
         for case in _freshest(module)
     )
     return Claim(
@@ -195,7 +187,7 @@ def _copied(module: list[Case]) -> Claim:
 
 def _imported(module: list[Case]) -> Claim:
     fresh = [case for case in module if case.start_method != "fork"]
-    clauses = (_shows(case, "inherited", OF_MODULE, f"{case.start_method}, as the module sets it") for case in fresh)
+    clauses = (always(case, "inherited", OF_MODULE, f"{case.start_method}, as the module sets it") for case in fresh)
     return Claim(
         "S11-import",
         "A child that is not forked from its parent begins with the variables of the module, imported again",
@@ -211,7 +203,7 @@ def _subclassed(module: list[Case]) -> Claim:
     return Claim(
         "S12",
         "Process can be subclassed like Thread",
-        tuple(_shows(case, "subclass", RAN, label) for case, label in [*cases, (THREAD, "a subclass of Thread")]),
+        tuple(always(case, "subclass", RAN, label) for case, label in [*cases, (THREAD, "a subclass of Thread")]),
         ("S12",),
         conditions="a class with an __init__ and a run() of its own; its attributes reach the child",
     )

@@ -19,20 +19,17 @@ from perflab.model import (
     Mark,
     Observation,
     Quantity,
-    Relation,
     Role,
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 from perflab.programs import Ended, run_program
 
 QUANTITIES = (
     Quantity("outcome", "", "what the program came to: what it printed if that is right, or else what went wrong"),
     Quantity("status", "", "the exit status of the program's main process, or that it had to be ended"),
 )
-
-ALWAYS = 0.5
-"""A share whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
 
 FAILED = "1"
 """The exit status after an exception that nobody caught."""
@@ -119,7 +116,7 @@ def _case(program: str, method: str) -> Case:
 def _shows(case: Case, expected: str, role: Role = Role.DECIDES, quantity: str = "outcome") -> Clause:
     words = {WORKS: "prints 15, 20 and 10", FAILED: "exit status 1"}.get(expected, expected)
     label = f"{case.start_method}, {case.param('program')}: {words}"
-    return Clause(case, quantity, Estimand.SHARE, Relation.ABOVE, ALWAYS, role=role, label=label, expected=expected)
+    return always(case, quantity, expected, label, role)
 
 
 def _never_needed(settings: Settings, bare: list[Case], guarded: list[Case]) -> Claim:

@@ -24,6 +24,7 @@ from perflab.model import (
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 QUANTITIES = (
     Quantity("first_share", "share", "time to the first result over the time to the last"),
@@ -61,9 +62,6 @@ NEARLY_ALL = 0.9
 HALF = 0.5
 A_TENTH = 0.1
 NO_DIFFERENCE = 0.1
-ALWAYS = 0.5
-"""A share of blocks whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
-
 SLOW_SUM, FAST_SUM = 1999999000000, 19999900000
 PRINTED_SUM = 199999990000000
 """What the tutorial prints for range(2000000): it is the sum of range(20000000), of ten times as many numbers."""
@@ -134,10 +132,6 @@ def _level(case: Case, quantity: str, relation: Relation, bound: float, role: Ro
     return Clause(case, quantity, Estimand.LEVEL, relation, bound, role=role, label=label)
 
 
-def _shows(case: Case, quantity: str, expected: str, label: str, role: Role = Role.DECIDES) -> Clause:
-    return Clause(case, quantity, Estimand.SHARE, Relation.ABOVE, ALWAYS, role=role, label=label, expected=expected)
-
-
 def _waiting(settings: Settings) -> Iterator[Claim]:
     """S15 is judged by the first result's place in time; what would wait stands beside it as a control."""
 
@@ -175,7 +169,7 @@ def _ordered(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S15-order",
         "map, imap and Executor.map return results in the order of submission, whichever task ends first",
-        tuple(_shows(case, "order", SUBMITTED, f"{case.strategy}, {case.param('order')}") for case in cases),
+        tuple(always(case, "order", SUBMITTED, f"{case.strategy}, {case.param('order')}") for case in cases),
         ("S15",),
         conditions="8 tasks on 2 workers",
     )
@@ -192,7 +186,7 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
         "imap_unordered yields whichever result is there first, and so has one sooner than imap",
         (
             sooner,
-            *(_shows(one, "printed", fast_first, _program(one), role) for one, role in zip(ours, roles, strict=True)),
+            *(always(one, "printed", fast_first, _program(one), role) for one, role in zip(ours, roles, strict=True)),
         ),
         ("S16",),
         conditions="a slow task first; less than half of imap's time; chunksize 1; the program by the default method",
@@ -211,7 +205,7 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
     yield Claim(
         "S16-sums",
         f"The tutorial's programs print {PRINTED_SUM} and {FAST_SUM}, as it says",
-        tuple(_shows(one, "printed", printed[str(one.param("way"))], _program(one)) for one in programs),
+        tuple(always(one, "printed", printed[str(one.param("way"))], _program(one)) for one in programs),
         ("S15", "S16"),
         conditions=f"the tasks are 2000000 and 200000; {PRINTED_SUM} would be the sum for 20000000",
     )

@@ -132,7 +132,7 @@ def _group(settings: Settings, name: str, members: list[tuple[str, str]]) -> Gro
 
 
 def _claims(settings: Settings) -> Iterator[Claim]:
-    alone = "one worker only: it does everything in any case" if min(settings.cores, settings.most_workers) < 2 else ""
+    alone = "one worker only: it does everything in any case" if settings.alone else ""
     workers = settings.most_workers
     pool = f"{workers} warm workers of a Pool"
     many = f"{TASKS_A_WORKER * workers} tasks that add up numbers, each longer than the one before; {pool}"

@@ -19,11 +19,11 @@ from perflab.model import (
     Group,
     Mark,
     Quantity,
-    Relation,
     Role,
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 EXITS, KILLED = "creator exits", "creator is killed"
 FORGOTTEN, UNTRACKED = "creator exits, forgotten by its tracker", "creator exits, track=False"
@@ -56,12 +56,12 @@ def _ends(kind: str, event: str, outcome: str, role: Role = Role.DECIDES) -> Cla
     verb = "remains" if outcome == REMAINS else "is gone"
     label = f"{kind} {verb}: {event}"
     case = _case(kind, event)
-    return Clause(case, "outcome", Estimand.SHARE, Relation.ABOVE, 0.5, role=role, label=label, expected=outcome)
+    return always(case, "outcome", outcome, label, role)
 
 
 def _keeps(kind: str, event: str) -> Clause:
     label, case = f"{kind} still read by who has it mapped: {event}", _case(kind, event)
-    return Clause(case, "memory", Estimand.SHARE, Relation.ABOVE, 0.5, label=label, expected=KEPT)
+    return always(case, "memory", KEPT, label)
 
 
 def _segment_claims() -> Iterator[Claim]:

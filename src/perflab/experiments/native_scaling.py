@@ -60,7 +60,7 @@ def design(settings: Settings) -> Design:
     cells = cells_of(settings.most_workers)
     sweep = settings.plan != "quick"
     groups = (*_judged(cells), *(_swept(cells) if sweep else ()))
-    alone = "one worker only: nothing can run in parallel" if min(settings.cores, settings.most_workers) < 2 else ""
+    alone = "one worker only: nothing can run in parallel" if settings.alone else ""
     return Design(groups, tuple(claims(cells, alone)), (*_figures(cells), *(_sweeps(cells) if sweep else ())))
 
 

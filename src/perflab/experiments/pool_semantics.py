@@ -25,6 +25,7 @@ from perflab.model import (
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 WORKERS = (
     Quantity("workers", "workers", "worker processes that Pool() makes when it is told no number"),
@@ -41,9 +42,6 @@ LIFE = (
     Quantity("left", "", "what became of an unfinished task when its pool's with block was left"),
     Quantity("closed", "", "what became of the same task when its pool was closed and joined"),
 )
-
-ALWAYS = 0.5
-"""A share whose interval lies above it: the outcome is the rule. Six of six blocks reach from 0.54 to 1."""
 
 HALF_A_WORKER = 0.5
 """Workers are whole: fewer than this too many are none."""
@@ -177,19 +175,7 @@ def _as_usable(cases: list[Case]) -> Claim:
 
 def _life_claims(lives: list[Case]) -> Iterator[Claim]:
     def every(quantity: str, expected: str, words: str, role: Role = Role.DECIDES) -> tuple[Clause, ...]:
-        return tuple(
-            Clause(
-                case,
-                quantity,
-                Estimand.SHARE,
-                Relation.ABOVE,
-                ALWAYS,
-                role=role,
-                label=f"{case.start_method}: {words}",
-                expected=expected,
-            )
-            for case in lives
-        )
+        return tuple(always(case, quantity, expected, f"{case.start_method}: {words}", role) for case in lives)
 
     yield Claim(
         "S14",

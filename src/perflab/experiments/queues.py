@@ -19,11 +19,11 @@ from perflab.model import (
     Mark,
     Observation,
     Quantity,
-    Relation,
     Role,
     Sample,
     Settings,
 )
+from perflab.outcomes import always, never
 
 EACH = {"quick": 300, "default": 1000, "full": 10_000}
 """Items of each producer."""
@@ -119,32 +119,24 @@ def _programs(settings: Settings) -> tuple[Case, ...]:
     return tuple(Case(strategy="program", start_method=method) for method in methods)
 
 
-def _becomes(case: Case, outcome: str, label: str, role: Role = Role.DECIDES, never: bool = False) -> Clause:
-    """In more than half of the blocks; with ``never`` in less than half."""
-    relation = Relation.BELOW if never else Relation.ABOVE
-    return Clause(case, "outcome", Estimand.SHARE, relation, 0.5, role=role, label=label, expected=outcome)
+def _crowd_words(case: Case) -> str:
+    return f"no item lost or doubled, {case.param('producers')} producers, {case.param('consumers')} consumers"
 
 
 def _use_claims(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S26",
         "Many processes can put into one Queue and take from it, and every item arrives exactly once",
-        tuple(
-            Clause(
-                case, "wrong_items", Estimand.SHARE, Relation.ABOVE, 0.5, expected="0",
-                label=f"no item lost or doubled, {case.param('producers')} producers, "
-                f"{case.param('consumers')} consumers",
-            )
-            for case in _crowds(settings)
-        ),
+        tuple(always(case, "wrong_items", "0", _crowd_words(case)) for case in _crowds(settings)),
         ("S26",),
         conditions=f"a multiprocessing.Queue, {EACH[settings.plan]:,} items from each producer",
-    )  # fmt: skip
+    )
     yield Claim(
         "S26-program",
         "The tutorial's program on Queue prints 'queue put a' and 'queue get a'",
         tuple(
-            _becomes(case, COMPLETE, f"the program's two lines, {case.start_method}") for case in _programs(settings)
+            always(case, "outcome", COMPLETE, f"the program's two lines, {case.start_method}")
+            for case in _programs(settings)
         ),
         ("S26",),
         conditions="run for real; the order of the lines is open, as two processes print them",
@@ -154,8 +146,8 @@ def _use_claims(settings: Settings) -> Iterator[Claim]:
         "queue-join",
         "A process that has more than 64 KiB in its Queue cannot be joined before somebody reads them",
         (
-            _becomes(large, HANGS, "join() with 1 MiB in the Queue hangs"),
-            _becomes(small, ENDED, "join() with 1 KiB in the Queue ends", Role.SUPPORTS),
+            always(large, "outcome", HANGS, "join() with 1 MiB in the Queue hangs"),
+            always(small, "outcome", ENDED, "join() with 1 KiB in the Queue ends", Role.SUPPORTS),
         ),
         conditions="the process's own code is over; a pipe takes 64 KiB, and its feeder thread waits with the rest",
     )
@@ -168,7 +160,8 @@ def _refusal_claims(settings: Settings) -> Iterator[Claim]:
         "S26-thread-queue",
         "A queue.Queue given to processes raises an error",
         tuple(
-            _becomes(case, NOT_PICKLED, f"a TypeError for a queue.Queue, {method}") for method, case in cases.items()
+            always(case, "outcome", NOT_PICKLED, f"a TypeError for a queue.Queue, {method}")
+            for method, case in cases.items()
         ),
         ("S26",),
         conditions="one process puts, another takes; under every start method",
@@ -178,8 +171,8 @@ def _refusal_claims(settings: Settings) -> Iterator[Claim]:
         "S26-fork-copies",
         "Under fork a queue.Queue raises nothing, and what one process puts never arrives in another",
         (
-            _becomes(cases["fork"], NOTHING, "nothing comes through a queue.Queue"),
-            _becomes(works, ARRIVED, "the item comes through a multiprocessing.Queue", Role.SUPPORTS),
+            always(cases["fork"], "outcome", NOTHING, "nothing comes through a queue.Queue"),
+            always(works, "outcome", ARRIVED, "the item comes through a multiprocessing.Queue", Role.SUPPORTS),
         )
         if "fork" in cases
         else (),
@@ -195,8 +188,8 @@ def _pool_claims() -> Iterator[Claim]:
         "S26-pool",
         "A task of a Pool cannot be given a multiprocessing.Queue, and can be given a Manager's",
         (
-            _becomes(argument, INHERITED_ONLY, "multiprocessing.Queue as an argument: RuntimeError"),
-            _becomes(managed, ARRIVED, "Manager.Queue as an argument arrives"),
+            always(argument, "outcome", INHERITED_ONLY, "multiprocessing.Queue as an argument: RuntimeError"),
+            always(managed, "outcome", ARRIVED, "Manager.Queue as an argument arrives"),
         ),
         ("S26",),
         conditions=f"as an argument of apply_async(); get() raises {INHERITED_ONLY}",
@@ -204,7 +197,7 @@ def _pool_claims() -> Iterator[Claim]:
     yield Claim(
         "S26-pool-only",
         "With a Pool only a Manager's Queue can be used",
-        (_becomes(inherited, ARRIVED, "multiprocessing.Queue through the Pool's initializer arrives", never=True),),
+        (never(inherited, "outcome", ARRIVED, "multiprocessing.Queue through the Pool's initializer arrives"),),
         ("S26",),
         conditions="the workers inherit a multiprocessing.Queue when they start",
     )

@@ -26,6 +26,7 @@ from perflab.model import (
     Sample,
     Settings,
 )
+from perflab.outcomes import always
 
 KIB = 1024
 BELOW_CLIFF, IN_CLIFF = KIB, 32 * KIB
@@ -69,16 +70,12 @@ PROGRAM = Case(strategy="TCP", params=(("key", "right"),))
 STRANGER = Case(strategy="TCP", params=(("key", "wrong"),))
 
 
-def _becomes(case: Case, outcome: str, label: str, role: Role = Role.DECIDES) -> Clause:
-    return Clause(case, "outcome", Estimand.SHARE, Relation.ABOVE, 0.5, role=role, label=label, expected=outcome)
-
-
 def _client_claims() -> Iterator[Claim]:
     loopback = "on one machine, over TCP of the loopback; a network between them is not measured"
     yield Claim(
         "S24",
         "A Manager also works remotely: a program that inherits nothing calls it over TCP, and both see the change",
-        (_becomes(PROGRAM, "answered", "the client is answered"),),
+        (always(PROGRAM, "outcome", "answered", "the client is answered"),),
         ("S24",),
         conditions=f"{loopback}; the client knows the address and the key",
     )
@@ -86,8 +83,8 @@ def _client_claims() -> Iterator[Claim]:
         "S24-key",
         "A client with the wrong key is refused",
         (
-            _becomes(STRANGER, REFUSED, f"{REFUSED} for a wrong key"),
-            _becomes(PROGRAM, "answered", "the right key is let in", Role.SUPPORTS),
+            always(STRANGER, "outcome", REFUSED, f"{REFUSED} for a wrong key"),
+            always(PROGRAM, "outcome", "answered", "the right key is let in", Role.SUPPORTS),
         ),
         ("S24",),
         conditions=loopback,

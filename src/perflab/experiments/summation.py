@@ -141,7 +141,7 @@ def _other_groups(cells: _Cells) -> Iterator[Group]:
 
 
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
-    alone = "one worker only: nothing can run in parallel" if min(settings.cores, settings.most_workers) < 2 else ""
+    alone = "one worker only: nothing can run in parallel" if settings.alone else ""
     size, workers = f"{cells.loop.size:,}".replace(",", " "), cells.pool.workers
     ceiling = _faster(cells.ceiling, cells.loop, CEILING, "independent loops", Role.PRECONDITION)
     yield Claim(
