@@ -1,4 +1,8 @@
-"""The sum of the int64 vector 0, 1, … n-1, held in memory: what float64 cannot hold is exact here."""
+"""The sum of the int64 vector 0, 1, … n-1, held in memory: what float64 cannot hold is exact here.
+
+Its parts are written out like those of ``vector_sum``, not shared with them: an A/A comparison loads this file a second
+time and must get every function anew, and workers unpickle a part as a function of its module.
+"""
 
 from __future__ import annotations
 
