@@ -85,9 +85,6 @@ def status_of(analysis: Analysis, toml: str) -> Status:
 FAST, SLOW, ASTRIDE = [1.9] * 6, [1.0] * 6, [1.0, 1.0, 1.0, 1.9, 1.9, 1.9]
 
 
-# --- a contradiction must recur -------------------------------------------------------------------------------------
-
-
 def deviating(*indices: int) -> list[float]:
     """48 blocks in which threads are slow, but for these."""
     return [1.9 if index in indices else 1.0 for index in range(48)]

@@ -93,6 +93,9 @@ def test_a_claim_of_an_experiment_that_was_not_run_is_unresolved() -> None:
     assert "perflab run other" in finding.sentence
 
 
+# --- a contradiction must recur -------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("blocks", "status"),
     [
