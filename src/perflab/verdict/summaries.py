@@ -23,7 +23,8 @@ def _rows(evidence: Evidence, case: Case, control: Case | None) -> Iterator[Case
 
 def _shown(evidence: Evidence, case: Case, control: Case | None) -> list[Quantity]:
     """What the case was observed in; what is read upside down only beside a control."""
-    seen = {name for table in evidence.tables for (case_id, name) in (*table.visits, *table.once) if case_id == case.id}
+    own = case.id
+    seen = {name for table in evidence.tables for (case_id, name) in (*table.visits, *table.once) if case_id == own}
     return [q for q in evidence.experiment.quantities if q.observed in seen and (control is not None or not q.inverse)]
 
 
