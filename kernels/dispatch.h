@@ -9,6 +9,8 @@
  *   TARGET          the attribute that lets the compiler use the level's instructions
  *   INLINE          what a helper begins with; it is inlined whatever the flags say
  *   FUSE(x, one)    x, in a form that may become part of a fused multiply-add (see below)
+ *   NOT_UNROLLED    before a loop whose body shall stand in the machine code once
+ *   HIDE(pointer)   in it: the compiler no longer knows where pointer points, and moves no load out
  *
  * No -march=native: the binary runs everywhere. No target_clones: they can't be forced, and need ifunc, which musl and
  * macOS lack. No -ffast-math: it would take the compensation, the bins and the signs of zeros away.
@@ -40,6 +42,20 @@
 #include <immintrin.h>
 #else
 #define HAVE_X86_LEVELS 0
+#endif
+
+#if defined(__clang__)
+#define NOT_UNROLLED _Pragma("clang loop unroll(disable)")
+#elif defined(__GNUC__)
+#define NOT_UNROLLED _Pragma("GCC unroll 1")
+#else
+#define NOT_UNROLLED
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define HIDE(pointer) __asm__ volatile("" : "+r"(pointer))
+#else
+#define HIDE(pointer) (void)(pointer)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)

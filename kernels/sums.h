@@ -15,7 +15,8 @@ struct kernels {
     const char *name;
     int lanes;
     double (*float64)(struct span);
-    void (*float64_lanes)(struct span, double *); /* the lanes of the sum of aligned rows, or of less than one */
+    void (*float64_lanes)(struct span, int, double *); /* the lanes of the sum of aligned rows, distant or not, or of
+                                                          less than one row */
     float (*float32)(struct span);
     struct wide (*int64)(struct span);
     double (*compensated)(struct span);

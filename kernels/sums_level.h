@@ -35,8 +35,8 @@ INLINE NAME(doubles) NAME(larger)(NAME(doubles) a, NAME(doubles) b) {
 #define VECTOR NAME(doubles)
 #include "pieces.h"
 #include "sums_real.h"
-TARGET static void NAME(float64_lanes)(struct span rest, double *lanes) {
-    NAME(doubles) total = rest.count < ROW ? PIECE(sum_edge)(rest) : PIECE(sum_blocks)(rest);
+TARGET static void NAME(float64_lanes)(struct span rest, int distant, double *lanes) {
+    NAME(doubles) total = rest.count < ROW ? PIECE(sum_edge)(rest) : PIECE(sum_blocks)(rest, distant);
     memcpy(lanes, &total, sizeof total);
 }
 #include "sums_binned.h"

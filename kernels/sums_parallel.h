@@ -22,6 +22,7 @@ struct parallel_sum {
     const struct kernels *level;
     struct span all;
     ptrdiff_t part;
+    int distant;
     ALIGN_64 double lanes[MOST_PARTS_OF_SUM][MOST_LANES];
 };
 
@@ -29,7 +30,7 @@ static void sum_part(void *job, ptrdiff_t index) {
     struct parallel_sum *sum = (struct parallel_sum *)job;
     struct span rest = sum->all;
     (void)take(&rest, index * sum->part);
-    sum->level->float64_lanes(take(&rest, sum->part), sum->lanes[index]);
+    sum->level->float64_lanes(take(&rest, sum->part), sum->distant, sum->lanes[index]);
 }
 
 /* The part's power of two: 64 parts or more, but none below 64 KiB nor, while there is room, above 1 MiB. */
@@ -76,15 +77,16 @@ static double sum_together(const struct kernels *level, struct span rest, int wo
     sum.level = level;
     sum.all = take(&rest, rest.count - rest.count % (8 * lanes));
     sum.part = part_of(sum.all.count);
+    sum.distant = sum.all.count >= DISTANT_BYTES / (ptrdiff_t)sizeof(double);
     parts = (sum.all.count + sum.part - 1) / sum.part;
     pool_run(sum_part, &sum, parts, workers);
     total = join_parts(&sum, parts);
     if (head.count) {
-        level->float64_lanes(head, edge);
+        level->float64_lanes(head, 0, edge);
         add_lanes(total, edge, level->lanes);
     }
     if (rest.count) {
-        level->float64_lanes(rest, edge);
+        level->float64_lanes(rest, 0, edge);
         add_lanes(edge, total, level->lanes);
         total = edge;
     }

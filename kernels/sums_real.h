@@ -61,8 +61,32 @@ INLINE VECTOR PIECE(sum_edge)(struct span rest) {
     return PIECE(sum_rows)(copy, 1);
 }
 
-/* The lanes of the sum of whole rows that are aligned or not contiguous. */
-INLINE VECTOR PIECE(sum_blocks)(struct span rest) {
+/* The lanes of the sum of four blocks, in either way the same bits.
+ *
+ * First-level prefetchers follow the steps of each single load instruction. In a body that stands there once, 64 step
+ * 4 KiB each; in one for each block, 256 step 16 KiB. On an AMD EPYC of family 26 the former is 1.3 times as fast from
+ * memory, the latter 1.15 times from the third-level cache and nearly twice from the second. */
+INLINE VECTOR PIECE(sum_four)(const ELEMENT *piece, int distant) {
+    const ptrdiff_t block = BLOCK_ROWS * ROW;
+    VECTOR first, second, third, fourth;
+    if (distant) {
+        VECTOR sums[4];
+        NOT_UNROLLED
+        for (int k = 0; k < 4; k++, piece += block) {
+            HIDE(piece);
+            sums[k] = PIECE(sum_rows)(piece, BLOCK_ROWS);
+        }
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+    first = PIECE(sum_rows)(piece, BLOCK_ROWS);
+    second = PIECE(sum_rows)(piece + block, BLOCK_ROWS);
+    third = PIECE(sum_rows)(piece + 2 * block, BLOCK_ROWS);
+    fourth = PIECE(sum_rows)(piece + 3 * block, BLOCK_ROWS);
+    return (first + second) + (third + fourth);
+}
+
+/* The lanes of the sum of whole rows that are aligned or not contiguous; `distant` where they come from memory. */
+INLINE VECTOR PIECE(sum_blocks)(struct span rest, int distant) {
     ALIGN_64 ELEMENT copy[FOUR_ROWS * ROW];
     const ELEMENT *piece;
     const ELEMENT pad = (ELEMENT)-0.0;
@@ -73,12 +97,9 @@ INLINE VECTOR PIECE(sum_blocks)(struct span rest) {
     counter.blocks = 0;
     counter.depth = 0;
     while ((piece = PIECE(next_piece)(&rest, copy, FOUR_ROWS, FOUR_ROWS, pad, &rows))) {
-        if (rows == FOUR_ROWS) {
-            VECTOR first = PIECE(sum_rows)(piece, BLOCK_ROWS), second = PIECE(sum_rows)(piece + block, BLOCK_ROWS);
-            VECTOR third = PIECE(sum_rows)(piece + 2 * block, BLOCK_ROWS);
-            VECTOR fourth = PIECE(sum_rows)(piece + 3 * block, BLOCK_ROWS);
-            PIECE(count_in)(&counter, (first + second) + (third + fourth), 4);
-        } else
+        if (rows == FOUR_ROWS)
+            PIECE(count_in)(&counter, PIECE(sum_four)(piece, distant), 4);
+        else
             for (; rows > 0; rows -= BLOCK_ROWS, piece += block)
                 PIECE(count_in)(&counter, PIECE(sum_rows)(piece, PIECE(smaller)(rows, BLOCK_ROWS)), 1);
     }
@@ -94,7 +115,7 @@ TARGET static ELEMENT PIECE(sum)(struct span rest) {
     if (rest.count == 0) return 0;
     head = take(&rest, PIECE(unaligned)(rest));
     body = take(&rest, rest.count - rest.count % ROW);
-    total = PIECE(sum_blocks)(body);
+    total = PIECE(sum_blocks)(body, body.count >= DISTANT_BYTES / (ptrdiff_t)sizeof(ELEMENT));
     if (head.count) total = PIECE(sum_edge)(head) + total;
     if (rest.count) total = total + PIECE(sum_edge)(rest);
     return PIECE(sum_lanes)(total);

@@ -131,6 +131,30 @@ def check_random(sums: ModuleType, level: str) -> None:
         assert abs(sums.sum_float32(singles, level=level) - math.fsum(singles)) <= slack
 
 
+def check_repeated(sums: ModuleType, level: str) -> None:
+    """0.0 and as many sums as were asked for, of whatever size and stride."""
+    for size, step, times in product((0, 1, 70, 5000), (1, -3), (0, 1, 2, 9)):
+        view = memoryview(array("d", range(size)))[::step]
+        expected = times * sum(view.tolist())
+        for twin in (sums.sum_repeatedly_gil, sums.sum_repeatedly_nogil):
+            assert same(twin(view, times, level=level), expected), (size, step, times, level)
+
+
+def check_distant(sums: ModuleType, limits: ModuleType, level: str) -> None:
+    """Vectors long enough to be read as from memory, whole rows or not: nothing is left out, nothing beyond is read."""
+    for size, offset in ((5 << 19, 0), ((5 << 19) + 5000, 0), ((5 << 19) + 4001, 3)):
+        room = array("d", [0.0]) * (size + offset)
+        whole = memoryview(room)[offset:]
+        for place in (0, size // 3, size - 1):
+            whole[place] = 1.0
+        assert sums.sum_float64(whole, level=level) == sums.sum_parallel(whole, 2, level=level) == 3.0
+        assert limits.load_only(whole.cast("B").cast("q"), level=level) == 0x3FF << 52
+        singles = whole.cast("B").cast("f")
+        for half in (0, 1):  # of the 1.0, its lower half being 0.0
+            assert sums.sum_float32(singles[half::2], level=level) == half * 3 * 1.875
+        assert sums.sum_float32(singles, level=level) == 3 * 1.875
+
+
 def check_partials(sums: ModuleType, level: str) -> None:
     """Parts, strided or not, merge into the bytes of the whole."""
     chance = random.Random(4)
@@ -155,6 +179,8 @@ def hold_to_contract(sums: ModuleType, limits: ModuleType, level: str) -> None:
     check_specials(sums, level)
     check_int64(sums, level)
     check_random(sums, level)
+    check_repeated(sums, level)
+    check_distant(sums, limits, level)
     check_partials(sums, level)
     check_arithmetic(limits, level)
 

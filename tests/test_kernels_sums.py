@@ -25,10 +25,13 @@ every_sum = pytest.mark.parametrize("name", [*NAMES, "parallel"])
 
 
 @every_level
-@pytest.mark.parametrize("check", ["whole_numbers", "specials", "int64", "random", "partials", "arithmetic"])
+@pytest.mark.parametrize(
+    "check", ["whole_numbers", "specials", "int64", "random", "repeated", "distant", "partials", "arithmetic"]
+)
 def test_contract(level, check):
     """Each level, asked for by argument, gives the right sums of every kind of input."""
-    modules = {"whole_numbers": (sums, limits), "arithmetic": (limits,)}.get(check, (sums,))
+    both = (sums, limits)
+    modules = {"whole_numbers": both, "distant": both, "arithmetic": (limits,)}.get(check, (sums,))
     getattr(sums_support, f"check_{check}")(*modules, level)
 
 
@@ -45,6 +48,47 @@ def test_twins_and_default_agree_bit_for_bit(level):
         assert (
             limits.arithmetic_gil(size, level) == limits.arithmetic_nogil(size, level) == limits.arithmetic(size, level)
         )
+
+
+def aligned(size: int, code: str) -> np.ndarray:
+    """Random numbers that begin a cache line."""
+    room = np.empty(size * np.dtype(code).itemsize + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    found = room[start : start + size * np.dtype(code).itemsize].view(code)
+    found[:] = np.random.default_rng(size).normal(0, 1000, size)
+    return found
+
+
+def by_the_tree(vector: np.ndarray, lanes: int) -> float:
+    """The sum in the documented order: 8 rows of 8 vectors a block, then vectors, blocks and lanes as trees."""
+    rows = vector.reshape(-1, 8, 8, lanes)
+    eight = rows[:, 0].copy()
+    for row in range(1, 8):
+        eight += rows[:, row]
+    blocks = pairwise(pairwise(pairwise(eight.swapaxes(0, 1))))[0]
+    while len(blocks) > 1:
+        blocks = pairwise(blocks)
+    total = blocks[0]
+    while len(total) > 1:
+        total = total[: len(total) // 2] + total[len(total) // 2 :]
+    return float(total[0])
+
+
+def pairwise(parts: np.ndarray) -> np.ndarray:
+    return parts[::2] + parts[1::2]
+
+
+@every_level
+@pytest.mark.parametrize("name", ["float64", "float32"])
+@pytest.mark.parametrize("mib", [1, 16, 32])
+def test_additions_are_made_in_the_order_of_the_tree(level, name, mib):
+    """How loads are laid out in the code differs by the size of a vector; the bits of the sum do not."""
+    vector = aligned(mib * 2**20 // np.dtype(CODES[name]).itemsize, CODES[name])
+    width = {"v4": 64, "v3": 32, "baseline": 16}.get(level, vector.itemsize)
+    expected = by_the_tree(vector, width // vector.itemsize)
+    assert getattr(sums, f"sum_{name}")(vector, level=level).hex() == expected.hex()
+    if name == "float64":
+        assert sums.sum_parallel(vector, 3, level=level).hex() == expected.hex()
 
 
 # --- which level -----------------------------------------------------------------------------------------------------
@@ -176,6 +220,18 @@ def test_rounds_of_arithmetic_have_bounds(n):
     """A count that would run for years or backwards is refused."""
     with pytest.raises(ValueError, match=r"2\*\*48 - 1 rounds"):
         limits.arithmetic(n)
+
+
+@pytest.mark.parametrize("repeat", [-1, 2**48])
+def test_repeats_have_bounds(repeat):
+    """A count that would run for years or backwards is refused, and what is no integer."""
+    vector = array("d", [1.0])
+    for twin in (sums.sum_repeatedly_gil, sums.sum_repeatedly_nogil):
+        with pytest.raises(ValueError, match=r"2\*\*48 - 1 repeats"):
+            twin(vector, repeat)
+        with pytest.raises(TypeError, match="integer"):
+            twin(vector, 1.0)
+    vector.append(2.0)
 
 
 @pytest.mark.parametrize("threads", [-1, -(2**20)])

@@ -242,6 +242,7 @@ TWINS = (
     "limits.load_only{}(view('d', size))",
     "limits.arithmetic{}(size)",
 )
+REPEATED = "sums.sum_repeatedly{}(view('d', 1000), size // 1000)"
 RELEASING = (
     "sums.sum_parallel(view('d', size))",
     "sums.reproducible_partial(view('d', size))",
@@ -255,13 +256,13 @@ RELEASING = (
 @pytest.mark.parametrize("end", ["", "_nogil"])
 def test_another_thread_runs_during_a_call_that_releases_the_gil(end):
     """The setter gets its turn, at the latest when the call is long."""
-    calls = [call.format(end) for call in TWINS] + ([] if end else list(RELEASING))
+    calls = [call.format(end) for call in TWINS] + ([REPEATED.format(end)] if end else list(RELEASING))
     assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=28)), strict=True)) == dict.fromkeys(calls, "1")
 
 
 def test_no_thread_runs_during_a_call_that_holds_the_gil():
     """A _gil twin keeps the GIL however long it takes; so does what is nogil in its signature only."""
-    calls = [*(call.format("_gil") for call in TWINS), "sharing.signature_only(size)"]
+    calls = [*(call.format("_gil") for call in (*TWINS, REPEATED)), "sharing.signature_only(size)"]
     expected = dict.fromkeys(calls, "1" if gil.FREE_THREADED else "0")
     assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=25)), strict=True)) == expected
 

@@ -25,8 +25,11 @@ ADDITIONS, HELD_ADDITIONS = 10_000_000, 6_000_000
 ATOMIC, PLAIN = 200_000, 2_000_000
 """Increments of a sample, by however many threads: half a ms alone."""
 
-SUMMED_BYTES = 384 * MIB
-"""What a sample adds up of data in a cache: some ms."""
+SUMMED_BYTES = 128 * MIB
+"""What a sample adds up by many calls on one thread: a ms."""
+
+PRIVATE_BYTES = 2**30
+"""What a thread adds up of data of its own, in one call: as long as the arithmetic it is compared with."""
 
 SMALL_CALLS, EMPTY_CALLS = 3_000, 40_000
 
@@ -81,18 +84,28 @@ def _arithmetic(case: Case) -> Job:
 
 
 def _sums(case: Case) -> Job:
-    """Vectors that nobody else touches, each small enough for a cache, added up again and again."""
+    """A vector small enough for a cache, added up by call after call."""
     from perflab.kernels import sums
 
     function = sums.sum_float64_gil if case.implementation == "gil" else sums.sum_float64_nogil
     size = int(case.param("kib")) * KIB
-    calls = max(1, SUMMED_BYTES // (3 if case.workers == 0 else 1) // size)
+    calls = max(1, SUMMED_BYTES // size)
+    vector = array("d", [1.0]) * (size // 8)
+    return _same(case, lambda: sum(function(vector) for _ in repeat(None, calls)), 1.0, float(calls * size // 8))
+
+
+def _private_sums(case: Case) -> Job:
+    """Vectors that nobody else touches, each small enough for a cache, added up again and again within one call."""
+    from perflab.kernels import sums
+
+    size = int(case.param("kib")) * KIB
+    times = max(1, PRIVATE_BYTES // size)
 
     def on(vector: Any) -> Work:
-        return lambda: sum(function(vector) for _ in repeat(None, calls))
+        return lambda: sums.sum_repeatedly_nogil(vector, times)
 
-    works = [on(array("d", [1.0]) * (size // 8)) for _ in range(max(1, case.workers))]
-    answer = float(calls * size // 8)
+    works = [on(array("d", [1.0]) * (size // 8)) for _ in range(case.workers)]
+    answer = float(times * size // 8)
     return Job(works[0], works, 1.0, 1.0, lambda found: all(one == answer for one in found))
 
 
@@ -203,6 +216,7 @@ def _nothing(case: Case) -> Job:
 JOBS: Mapping[str, Callable[[Case], Job]] = {
     "arithmetic": _arithmetic,
     "sums": _sums,
+    "private_sums": _private_sums,
     "small_sums": _small_sums,
     "loads": _loads,
     "atomic_counter": _counters,
