@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import zlib
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from sharing_support import astride, claim_of, design_of, observe, verdict
 
 from perflab.errors import CaseError, WrongAnswer
-from perflab.experiments import _transfers, bulk
+from perflab.experiments import _places, _transfers, bulk
 from perflab.model import Case, Role, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
@@ -25,7 +26,7 @@ def test_each_way_is_timed_and_leaves_nothing() -> None:
     """Every case of the quick plan observes its time; no receiver and no segment is left."""
     cases = design_of("bulk").cases
     observed = observe("bulk", cases)
-    assert len(observed) == len(cases) == 15
+    assert len(observed) == len(cases) == 15 + 6
     for case, seen in observed.items():
         assert set(seen) == {"transfer_ns"}, case
         assert seen["transfer_ns"] > 0, case  # type: ignore[operator]
@@ -58,13 +59,22 @@ def test_a_block_that_shared_memory_cannot_hold_is_refused(way: str, monkeypatch
         next(bulk.probe(_case(way)))
 
 
-def _fastest(size: str, ratio: Any) -> dict[str, Any]:
-    return {f"{size}, shared memory, kept / Pipe": ratio, f"{size}, shared memory, kept / socket": ratio}
+def _fastest(size: str, ratio: Any, *places: str) -> dict[str, Any]:
+    return {
+        f"{size}, {place}, shared memory, kept / {other}": ratio
+        for place in places or ("two cores",)
+        for other in ("Pipe", "socket")
+    }
 
 
-ALL = {**_fastest("4 KiB", 0.9), **_fastest("64 KiB", 0.9), **_fastest("4 MiB", 0.5)}
-BELOW = {"4 KiB, shared memory, kept / Pipe": 1.1, "64 KiB, shared memory, kept / Pipe": 0.95}
-FRESH = {f"{size}, shared memory, fresh / shared memory, kept": 1.2 for size in ("4 KiB", "4 MiB")}
+BOTH = ("two cores", "one core")
+ALL = {**_fastest("4 KiB", 0.9, *BOTH), **_fastest("64 KiB", 0.9, *BOTH), **_fastest("4 MiB", 0.5)}
+BELOW = {
+    f"{size}, {place}, shared memory, kept / Pipe": ratio
+    for size, ratio in (("4 KiB", 1.1), ("64 KiB", 0.95))
+    for place in BOTH
+}
+FRESH = {f"{size}, two cores, shared memory, fresh / shared memory, kept": 1.2 for size in ("4 KiB", "4 MiB")}
 
 
 @pytest.mark.parametrize(
@@ -72,15 +82,16 @@ FRESH = {f"{size}, shared memory, fresh / shared memory, kept": 1.2 for size in 
     [
         ("S18", ALL, CONFIRMED),
         ("S18", {**ALL, **_fastest("4 KiB", 1.1)}, REFUTED),
+        ("S18", {**ALL, **_fastest("4 KiB", 1.1, "one core")}, REFUTED),
         ("S18", {**ALL, **_fastest("64 KiB", astride(1.0))}, UNRESOLVED),
         ("S18-large", _fastest("4 MiB", 0.8), CONFIRMED),
         ("S18-large", _fastest("4 MiB", 1.2), REFUTED),
         ("S18-large", _fastest("4 MiB", astride(1.0)), UNRESOLVED),
         ("S18-below", BELOW, CONFIRMED),
-        ("S18-below", {**BELOW, "64 KiB, shared memory, kept / Pipe": 0.85}, REFUTED),
-        ("S18-below", {**BELOW, "64 KiB, shared memory, kept / Pipe": astride(0.9)}, UNRESOLVED),
+        ("S18-below", {**BELOW, "64 KiB, one core, shared memory, kept / Pipe": 0.85}, REFUTED),
+        ("S18-below", {**BELOW, "64 KiB, one core, shared memory, kept / Pipe": astride(0.9)}, UNRESOLVED),
         ("S18-fresh", FRESH, CONFIRMED),
-        ("S18-fresh", {**FRESH, "4 MiB, shared memory, fresh / shared memory, kept": 0.9}, REFUTED),
+        ("S18-fresh", {**FRESH, "4 MiB, two cores, shared memory, fresh / shared memory, kept": 0.9}, REFUTED),
     ],
 )
 def test_verdicts_on_both_sides(claim: str, seen: dict[str, Any], expected: Verdict) -> None:
@@ -88,12 +99,25 @@ def test_verdicts_on_both_sides(claim: str, seen: dict[str, Any], expected: Verd
     assert verdict("bulk", claim, seen) is expected
 
 
-def test_the_sweep_reaches_from_64_bytes_to_256_mebibytes_where_there_is_time() -> None:
-    """The quick plan stops at 4 MiB; the largest block is passed once a block of measurements."""
-    sizes = {int(case.param("bytes")) for case in design_of("bulk", Settings("default")).cases}
-    assert (min(sizes), max(sizes)) == (64, 256 * 2**20)
-    assert max(int(case.param("bytes")) for case in design_of("bulk").cases) == 4 * 2**20
-    single = {group.name for group in design_of("bulk", Settings("default")).groups if group.single}
-    assert single == {"256 MiB"}
-    deciding = [c.label for c in claim_of("bulk", "S18-large", Settings("default")).clauses if c.role is Role.DECIDES]
-    assert len(deciding) == 5
+@pytest.mark.parametrize(("plan", "most"), [("quick", 4), ("default", 32), ("full", 256)])
+def test_the_sweep_reaches_as_far_as_there_is_time(plan: str, most: int) -> None:
+    """The quick plan stops at 4 MiB; the largest block of the others is passed once a block of measurements."""
+    design = design_of("bulk", Settings(plan))
+    sizes = {int(case.param("bytes")) for case in design.cases}
+    assert (min(sizes), max(sizes)) == (4096 if plan == "quick" else 64, most * 2**20)
+    assert {group.name for group in design.groups if group.single} == ({f"{most} MiB"} - {"4 MiB"})
+    deciding = [c.label for c in claim_of("bulk", "S18-large", Settings(plan)).clauses if c.role is Role.DECIDES]
+    assert len(deciding) == (2 if plan == "quick" else 5)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="binds processes to cores")
+def test_sender_and_receiver_run_where_they_are_put() -> None:
+    """Both on one core, or on two if there are two; the sender only while it is measured."""
+    cores = sorted(os.sched_getaffinity(0))
+    for place, other in (("one core", cores[0]), ("two cores", cores[min(1, len(cores) - 1)])):
+        with _transfers.transferring("Pipe", b"block", place):
+            (receiver,) = multiprocessing.active_children()
+            assert os.sched_getaffinity(receiver.pid or 0) == {other}
+        with _places.placed(place):
+            assert os.sched_getaffinity(0) == {cores[0]}
+    assert sorted(os.sched_getaffinity(0)) == cores

@@ -14,6 +14,7 @@ from typing import Any
 
 from perflab.errors import CaseError
 from perflab.experiments._partner import context, partners, told
+from perflab.experiments._places import ANYWHERE, put
 
 KEPT, FRESH = "shared memory, kept", "shared memory, fresh"
 SHARED_MEMORY = "/dev/shm"
@@ -23,8 +24,8 @@ Transfer = Callable[[], int]
 
 
 @contextmanager
-def transferring(way: str, block: bytes) -> Iterator[Transfer]:
-    """A receiver process. CaseError where shared memory has no room for the block."""
+def transferring(way: str, block: bytes, place: str = ANYWHERE) -> Iterator[Transfer]:
+    """A receiver process, bound to where the place has it. CaseError where shared memory has no room for the block."""
     if way in (KEPT, FRESH):
         _refuse_too_little(len(block))
     started_by = context()
@@ -33,7 +34,8 @@ def transferring(way: str, block: bytes) -> Iterator[Transfer]:
         stack.enter_context(control)
         stack.enter_context(answers)
         send, stop, given = stack.enter_context(_means(way, started_by, len(block)))
-        stack.enter_context(partners(started_by, (receive, (way, given, answers, len(block)))))
+        (receiver,) = stack.enter_context(partners(started_by, (receive, (way, given, answers, len(block)))))
+        put(place, receiver.pid)
         stack.callback(stop, control)
 
         def transfer() -> int:
