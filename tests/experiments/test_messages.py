@@ -56,12 +56,12 @@ def test_another_message_than_was_sent_is_a_wrong_answer(monkeypatch: pytest.Mon
     """A way that echoes something else is not timed."""
 
     @contextmanager
-    def deaf(kind: str, started_by: Any) -> Iterator[_channels.End]:
+    def deaf(kind: str, started_by: Any, place: str) -> Iterator[_channels.End]:
         yield _channels.End(lambda message: None, lambda: b"something else")
 
     monkeypatch.setattr(messages, "echoing", deaf)
     with pytest.raises(WrongAnswer, match="something else"):
-        next(messages.probe(messages._way("Pipe")))(1)
+        next(messages.probe(messages._way("Pipe", "two cores")))(1)
 
 
 class _Scripted:
@@ -134,20 +134,25 @@ LARGE, LOCKED = (
 SMALL = "none damaged of those of 64 bytes, without a lock"
 
 
+def _everywhere(way: str, ratio: Any) -> dict[str, Any]:
+    return {f"{way} / Pipe, {place}": ratio for place in ("two cores", "one core")}
+
+
 @pytest.mark.parametrize(
     ("claim", "seen", "expected"),
     [
-        ("S27", {"Queue / Pipe": 1.1}, CONFIRMED),
-        ("S27", {"Queue / Pipe": 0.9}, REFUTED),
-        ("S27", {"Queue / Pipe": astride(1.0)}, UNRESOLVED),
-        ("S27", {"Queue / Pipe": 2.0, "SimpleQueue / Pipe": 0.5}, CONFIRMED),
-        ("S18-small-semaphores", {f"{messages.SEMAPHORES} / Pipe": 0.9}, CONFIRMED),
-        ("S18-small-semaphores", {f"{messages.SEMAPHORES} / Pipe": 1.1}, REFUTED),
-        ("S18-small-semaphores", {f"{messages.SEMAPHORES} / Pipe": astride(1.0)}, UNRESOLVED),
-        ("S18-small-spinning", {f"{messages.SPINNING} / Pipe": 0.1}, CONFIRMED),
-        ("S18-small-spinning", {f"{messages.SPINNING} / Pipe": 1.3}, REFUTED),
-        ("S18-small-Manager", {"Manager.Queue / Pipe": 0.5}, CONFIRMED),
-        ("S18-small-Manager", {"Manager.Queue / Pipe": 8.0}, REFUTED),
+        ("S27", _everywhere("Queue", 1.1), CONFIRMED),
+        ("S27", _everywhere("Queue", 0.9), REFUTED),
+        ("S27", {**_everywhere("Queue", 1.1), "Queue / Pipe, one core": 0.9}, REFUTED),
+        ("S27", {**_everywhere("Queue", 1.1), "Queue / Pipe, two cores": astride(1.0)}, UNRESOLVED),
+        ("S27", {**_everywhere("Queue", 2.0), "SimpleQueue / Pipe, two cores": 0.5}, CONFIRMED),
+        ("S18-small-semaphores", _everywhere(messages.SEMAPHORES, 0.9), CONFIRMED),
+        ("S18-small-semaphores", _everywhere(messages.SEMAPHORES, 1.1), REFUTED),
+        ("S18-small-semaphores", _everywhere(messages.SEMAPHORES, astride(1.0)), UNRESOLVED),
+        ("S18-small-spinning", {f"{messages.SPINNING} / Pipe, two cores": 0.1}, CONFIRMED),
+        ("S18-small-spinning", {f"{messages.SPINNING} / Pipe, two cores": 1.3}, REFUTED),
+        ("S18-small-Manager", {"Manager.Queue / Pipe, two cores": 0.5}, CONFIRMED),
+        ("S18-small-Manager", {"Manager.Queue / Pipe, two cores": 8.0}, REFUTED),
         ("S27-two-writers", {LARGE: 0.9, LOCKED: 0.0}, CONFIRMED),
         ("S27-two-writers", {LARGE: 0.0, LOCKED: 0.0}, REFUTED),
         ("S27-two-writers", {LARGE: 0.9, LOCKED: 0.1}, UNRESOLVED),

@@ -15,6 +15,7 @@ from typing import Any
 
 from perflab.clock import pause
 from perflab.experiments._partner import LIMIT_S, partners
+from perflab.experiments._places import ANYWHERE, put
 
 MESSAGE_BYTES = 64
 STOP = bytes(MESSAGE_BYTES)
@@ -188,11 +189,12 @@ def echo(kind: str, given: Any) -> None:
 
 
 @contextmanager
-def echoing(kind: str, started_by: Any) -> Iterator[End]:
-    """One side of a channel whose other side echoes; told to stop in the end, and waited for."""
+def echoing(kind: str, started_by: Any, place: str = ANYWHERE) -> Iterator[End]:
+    """One side of a channel whose other side echoes where the place has it; told to stop in the end, and waited for."""
     with ExitStack() as stack:
         given = stack.enter_context(CHANNELS[kind](started_by))
-        stack.enter_context(partners(started_by, (echo, (kind, given))))
+        (partner,) = stack.enter_context(partners(started_by, (echo, (kind, given))))
+        put(place, partner.pid)
         mine = end(kind, given, 0)
         stack.callback(mine.begin, 0)
         stack.callback(mine.send, STOP)

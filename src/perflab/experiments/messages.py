@@ -8,6 +8,7 @@ from perflab.clock import monotonic_ns
 from perflab.errors import WrongAnswer
 from perflab.experiments._channels import MESSAGE_BYTES, SEMAPHORES, SPINNING, echoing, written_by_two
 from perflab.experiments._partner import context
+from perflab.experiments._places import ANYWHERE, ONE_CORE, placed, places
 from perflab.model import (
     Arm,
     Case,
@@ -31,6 +32,9 @@ from perflab.outcomes import always
 
 QUEUES = ("SimpleQueue", "Queue", "Manager.Queue")
 OTHERS = ("Connection bytes", "socketpair", SEMAPHORES, SPINNING)
+PLACED = ("Queue", SEMAPHORES)
+"""What is judged against the Pipe with both processes on one core, too."""
+
 TRIPS = 150
 """Round trips of a sample, whose mean is kept: 1 to 15 ms."""
 
@@ -82,11 +86,12 @@ QUANTITIES = (
 
 def design(settings: Settings) -> Design:
     """Round trips in two groups that have the Pipe in common; two writers and the program once a block."""
+    first, *elsewhere = places(settings)
     ways = [way for way in OTHERS if way != SPINNING or settings.cores > 1]
-    pipe = _way("Pipe")
     groups = (
-        Group("round trips, queues", _against(pipe, QUEUES)),
-        Group("round trips, others", _against(pipe, ways)),
+        Group("round trips, queues", _against(QUEUES, first)),
+        Group("round trips, others", _against(ways, first)),
+        *(Group(f"round trips, {place}", _against(PLACED, place)) for place in elsewhere),
         Group("two writers", tuple(Arm(case, cores=3) for case in _written(settings)), single=True),
         Group("the program", tuple(map(Arm, _programs(settings))), single=True),
     )
@@ -94,14 +99,15 @@ def design(settings: Settings) -> Design:
     return Design(groups, claims, tuple(_figures(settings, ways)))
 
 
-def _way(name: str) -> Case:
-    return Case(strategy=name, workers=1, params=(("task", "round trips"),))
+def _way(name: str, place: str) -> Case:
+    return Case(strategy=name, workers=1, params=(("task", "round trips"), ("place", place)))
 
 
-def _against(pipe: Case, ways: tuple[str, ...] | list[str]) -> tuple[Arm, ...]:
-    """Two processes that take turns; the Manager's is a third."""
-    served = {_way("Manager.Queue"): 3}
-    return (Arm(pipe, cores=2), *(Arm(_way(way), pipe, cores=served.get(_way(way), 2)) for way in ways))
+def _against(ways: tuple[str, ...] | list[str], place: str) -> tuple[Arm, ...]:
+    """Two processes that take turns; the Manager's is a third, and stays where the system puts it."""
+    pipe, cores = _way("Pipe", place), 1 if place == ONE_CORE else 2
+    others = (Arm(_way(way, place), pipe, cores=3 if way == "Manager.Queue" else cores) for way in ways)
+    return (Arm(pipe, cores=cores), *others)
 
 
 def _two(size: int, locked: bool) -> Case:
@@ -119,35 +125,40 @@ def _programs(settings: Settings) -> tuple[Case, ...]:
     return tuple(Case(strategy="Pipe", start_method=method, params=(("task", "program"),)) for method in methods)
 
 
-def _ratio(name: str, relation: Relation, role: Role = Role.DECIDES, words: str = "") -> Clause:
+def _ratio(name: str, place: str, relation: Relation, role: Role = Role.DECIDES) -> Clause:
     """The way's round trip against the Pipe's."""
-    label = words or f"{name} / Pipe"
-    return Clause(_way(name), "round_trip_ns", Estimand.RATIO, relation, 1.0, _way("Pipe"), role, label)
+    case, pipe = _way(name, place), _way("Pipe", place)
+    return Clause(case, "round_trip_ns", Estimand.RATIO, relation, 1.0, pipe, role, f"{name} / Pipe, {place}")
 
 
 def _speed_claims(settings: Settings) -> Iterator[Claim]:
     small = f"a message of {SMALL_BYTES} bytes there and back between two processes, both waiting for nothing else"
+    where = places(settings)
+    first, both = where[0], f"{small}; on {' and on '.join(where)}"
     yield Claim(
         "S27",
         "A Pipe is faster than a Queue",
         (
-            _ratio("Queue", Relation.ABOVE),
-            *(_ratio(one, Relation.ABOVE, Role.BESIDE) for one in ("SimpleQueue", QUEUES[2])),
+            *(_ratio("Queue", place, Relation.ABOVE) for place in where),
+            *(_ratio(one, first, Relation.ABOVE, Role.BESIDE) for one in ("SimpleQueue", QUEUES[2])),
         ),
         ("S27",),
-        conditions=small,
+        conditions=both,
     )
     yield Claim(
         "S18-small-semaphores",
         "Shared memory with semaphores is faster than a Pipe for a small message",
-        (_ratio(SEMAPHORES, Relation.BELOW), _ratio("Connection bytes", Relation.BELOW, Role.BESIDE)),
+        (
+            *(_ratio(SEMAPHORES, place, Relation.BELOW) for place in where),
+            _ratio("Connection bytes", first, Relation.BELOW, Role.BESIDE),
+        ),
         ("S18",),
-        conditions=f"{small}; the receiver sleeps until a semaphore is released",
+        conditions=f"{both}; the receiver sleeps until a semaphore is released",
     )
     yield Claim(
         "S18-small-spinning",
         "Shared memory with a flag that is watched without sleeping is faster than a Pipe for a small message",
-        (_ratio(SPINNING, Relation.BELOW),) if settings.cores > 1 else (),
+        (_ratio(SPINNING, first, Relation.BELOW),) if settings.cores > 1 else (),
         ("S18",),
         conditions=f"{small}; the receiver keeps a core busy until the flag turns",
         not_applicable="" if settings.cores > 1 else "there is one core, and who watches keeps the other from writing",
@@ -155,7 +166,7 @@ def _speed_claims(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S18-small-Manager",
         "A Manager, which the tutorial counts as shared memory, is faster than a Pipe for a small message",
-        (_ratio("Manager.Queue", Relation.BELOW),),
+        (_ratio("Manager.Queue", first, Relation.BELOW),),
         ("S18",),
         conditions=f"{small}, through two queues of a Manager",
     )
@@ -205,16 +216,17 @@ def _pipe_claims(settings: Settings) -> Iterator[Claim]:
 
 
 def _figures(settings: Settings, ways: list[str]) -> Iterator[Figure]:
-    pipe = _way("Pipe")
-    shown = tuple(Mark(_way(way), way) for way in ("Pipe", *ways, *QUEUES))
+    first, *elsewhere = places(settings)
+    shown = [Mark(_way(way, first), way, series=first) for way in ("Pipe", *ways, *QUEUES)]
+    shown += [Mark(_way(way, place), way, series=place) for place in elsewhere for way in ("Pipe", *PLACED)]
     yield Figure(
         "round-trips",
         "A small message there and back between two processes",
         "strip",
         "round_trip_ns",
         Estimand.LEVEL,
-        shown,
-        references=(Reference(1.0, "Pipe", pipe),),
+        tuple(shown),
+        references=(Reference(1.0, f"Pipe, {first}", _way("Pipe", first)),),
         claims=("S27", "S18-small-semaphores", "S18-small-spinning"),
     )
     large, locked, small = _written(settings)
@@ -231,25 +243,26 @@ def _figures(settings: Settings, ways: list[str]) -> Iterator[Figure]:
 def probe(case: Case) -> Iterator[Sample]:
     """A partner that echoes, or an observation that is made anew each time it is asked."""
     if case.param("task") == "round trips":
-        yield from _echoed(case.strategy)
+        yield from _echoed(case.strategy, str(case.param("place", ANYWHERE)))
     else:
         observe = {"two writers": _two_writers, "program": _transcript}[str(case.param("task"))]
         yield lambda count: observe(case)
 
 
-def _echoed(way: str) -> Iterator[Sample]:
-    with echoing(way, context()) as end:
+def _echoed(way: str, place: str) -> Iterator[Sample]:
+    with echoing(way, context(), place) as end:
         send, receive = end.send, end.receive
         message = b"m" * MESSAGE_BYTES
 
         def sample(count: int) -> Mapping[str, Observation]:
             trips = TRIPS * count
             end.begin(trips)
-            started = monotonic_ns()
-            for _ in range(trips):
-                send(message)
-                answer = receive()
-            took = monotonic_ns() - started
+            with placed(place):
+                started = monotonic_ns()
+                for _ in range(trips):
+                    send(message)
+                    answer = receive()
+                took = monotonic_ns() - started
             if answer != message:
                 raise WrongAnswer(f"the echo of {message!r} was {answer!r}")
             return {"round_trip_ns": took / trips}
@@ -284,8 +297,10 @@ EXPERIMENT = Experiment(
         "A partner process sends back every message of 64 bytes; a sample is 150 round trips, one after the other, by "
         "each way: send() and recv() of a Pipe, the same connection with bytes, a socketpair, three kinds of queue "
         "(one there and one back), and shared memory, where the receiver is woken by a semaphore or watches a "
-        "flag without sleeping. Two processes that write to one end of a Pipe write messages of one letter each, and "
-        "the reader counts those that are whole. The tutorial's program is run for real, its output kept."
+        "flag without sleeping. The two processes are bound each to a core of its own, and by three ways also both to "
+        "one core: left to the system they are found now here, now there. Two processes that write to one end of a "
+        "Pipe write messages of one letter each, and the reader counts those that are whole. The tutorial's program "
+        "is run for real, its output kept."
     ),
     limits=(
         "Both sides do nothing but wait for each other, and the time is mostly that of waking a process up, which "
