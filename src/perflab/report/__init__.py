@@ -69,16 +69,16 @@ def _can_fork() -> bool:
 
 def _draw(drawing: Drawing, folder: Path) -> str:
     """Writes both files of a figure; returns its SVG. One that cannot be drawn says so and costs no other."""
-    from perflab.report import figures, plots
+    from perflab.report import figures, plots, svg
 
     try:
         sheet = plots.draw(drawing)
     except Exception as error:
         sheet = plots.draw(drawing.undrawable(f"{type(error).__name__}: {error}"))
-    picture = figures.svg(sheet, drawing.stem)
-    _write(folder / f"{drawing.stem}.svg", picture)
+    picture = svg.write(sheet)
+    _write(folder / f"{drawing.stem}.svg", picture.encode())
     _write(folder / f"{drawing.stem}.png", figures.png(sheet))
-    return picture.decode()
+    return picture
 
 
 def _write(path: Path, data: bytes) -> None:
