@@ -45,6 +45,9 @@ SUITS = 0.5
 
 CEILING = 1.3
 LONGER = 1.05
+CLOSE_ROUNDS = 16
+"""More rounds for threads against processes that wait: a round scatters by 3 %, and few percent are asked for."""
+
 SLACK = 0.1
 """How far beyond its law a speed-up may lie: waking up takes some 50 µs, which no law knows of."""
 
@@ -89,6 +92,8 @@ def design(settings: Settings) -> Design:
     mixes = tuple(_mix(settings, percent) for percent in PERCENTS.get(settings.plan, ALL_PERCENTS))
     alone, together = _ceiling(settings)
     groups = (*(_group(settings, mix) for mix in mixes[:-1]), _last_group(mixes[-1], alone, together))
+    if settings.plan != "quick":
+        groups = (*groups, _close_group(mixes[0]))
     return Design(groups, tuple(_claims(settings, mixes, alone, together)), (_figure(settings, mixes),))
 
 
@@ -127,6 +132,12 @@ def _group(settings: Settings, mix: _Mix) -> Group:
 def _last_group(mix: _Mix, alone: Case, together: Case) -> Group:
     """Where all is computing, the ceiling stands beside it in the same rounds."""
     return Group(f"{mix.percent} % computing", (*_arms(mix), Arm(alone), Arm(together, alone)))
+
+
+def _close_group(mix: _Mix) -> Group:
+    """Without the serial one, which takes most of the time and has no part in the claim."""
+    arms = (Arm(mix.threads), Arm(mix.processes, mix.threads, "crew"))
+    return Group("waiting, threads and processes", arms, rounds=CLOSE_ROUNDS)
 
 
 def _arms(mix: _Mix) -> tuple[Arm, Arm, Arm]:
