@@ -1,4 +1,3 @@
-MESSAGE TO THE BUILDER OF report/: stop writing a renderer of our own (sheet.py, svg.py, letters as outlines). The rule: "Everything else is a well-kept library, prefer the library even if slower, to our own code". Restore src/perflab/report and tests/report to HEAD with matplotlib doing layout, SVG and PNG (git checkout HEAD -- those paths; delete sheet.py svg.py), keep only savings WITHIN matplotlib (fewer text objects, svg.fonttype, one layout, compress_level, cached figure text sizes, balancing), commit by 20:55 and report.
 """A sheet of paper in inches on which shapes are noted down; SVG and PNG are both written from these notes."""
 
 from __future__ import annotations
@@ -68,15 +67,10 @@ class Text:
     over: int = 3
 
     @property
-    def width(self) -> float:
-        """Inches that it takes."""
-        return text_width(self.text, self.size, self.bold)
-
-    @property
     def edges(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of its line, in inches."""
         (x, y), inch = self.spot, self.size / 72
-        return x, y - _ASCENT * inch, x + self.width, y + _DESCENT * inch
+        return x, y - _ASCENT * inch, x + text_width(self.text, self.size, self.bold), y + _DESCENT * inch
 
 
 Shape = Line | Area | Marks | Text

@@ -1,4 +1,3 @@
-MESSAGE TO THE BUILDER OF report/: stop writing a renderer of our own (sheet.py, svg.py, letters as outlines). The rule: "Everything else is a well-kept library, prefer the library even if slower, to our own code". Restore src/perflab/report and tests/report to HEAD with matplotlib doing layout, SVG and PNG (git checkout HEAD -- those paths; delete sheet.py svg.py), keep only savings WITHIN matplotlib (fewer text objects, svg.fonttype, one layout, compress_level, cached figure text sizes, balancing), commit by 20:55 and report.
 """A sheet as SVG: letters as outlines that are defined once, so that it looks the same without any font."""
 
 from __future__ import annotations
