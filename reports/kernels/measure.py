@@ -1,4 +1,4 @@
-"""Measure the sums against numpy and against what the memory gives, by size and by level.
+"""Measure the sums against numpy, against peers where they are installed, and against what the memory gives.
 
     python reports/kernels/measure.py [--blocks 8] [--rounds 7] [--most 512] [--out FILE]     measure, append, show
     python reports/kernels/measure.py --show FILE                                              show what is there
@@ -12,7 +12,6 @@ machine that does nothing else.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import math
 import os
@@ -26,11 +25,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from peers import installed
+
 KIB = 1024
 SIZES = [8, 64, 512, *(KIB << power for power in range(2, 20))]
 """In bytes: one element, then up to 512 MiB."""
 SAMPLE_NS = 1_500_000
 """How long a sample lasts at least."""
+
+LOOKING = ("parallel", "numba parallel", "load-only, all processors")
+"""Whose threads may go on looking for work when their call is over."""
+PAUSE_S = 0.005
 
 Contestant = tuple[Callable[[int], Any], Any]
 """Makes so many calls and returns the last answer; and the right answer."""
@@ -70,21 +75,6 @@ def loaded_by_all(vector: Any) -> Callable[[int], int]:
     return many
 
 
-def numba_sum(vector: Any) -> Callable[[Any], float]:
-    """A plain loop that numba may reorder, compiled before it is timed."""
-    import numba
-
-    @numba.njit(fastmath={"reassoc", "nsz"}, nogil=True)
-    def total(values: Any) -> float:
-        result = 0.0
-        for value in values:
-            result += value
-        return result
-
-    total(vector[:1])
-    return total
-
-
 def contestants(size: int) -> dict[str, Contestant]:
     """Name -> call and right answer. Whole numbers: every order of additions has the same, exact sum."""
     import numpy as np
@@ -115,9 +105,7 @@ def contestants(size: int) -> dict[str, Contestant]:
         found[f"reproducible {level}"] = (repeated(sums.sum_reproducible, doubles, level), right)
     if size >= 2048 * KIB:  # a call of each thread then lasts long beside the GIL's changing hands
         found["load-only, all processors"] = (loaded_by_all(doubles), loaded)
-    if importlib.util.find_spec("numba"):
-        found["numba"] = (repeated(numba_sum(doubles), doubles), right)
-    return found
+    return found | {name: (repeated(total, doubles), right) for name, total in installed().items()}
 
 
 def timed(many: Callable[[int], Any], right: Any, count: int) -> float:
@@ -143,6 +131,8 @@ def block(sizes: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
             shift = turn * max(1, len(names) // rounds) % len(names)
             for name in names[shift:] + names[:shift]:
                 samples[name].append(timed(*entries[name], counts[name]))
+                if name in LOOKING:
+                    time.sleep(PAUSE_S)
         found[str(size)] = samples
     return found
 
@@ -301,7 +291,12 @@ RATIOS = {
         ("float64 / load-only", "load-only", "float64"),
         ("parallel / float64", "float64", "parallel"),
         ("parallel / load-only by all processors", "load-only, all processors", "parallel"),
-        ("numba / float64", "float64", "numba"),
+    ],
+    "Against peers, times as fast as they": [
+        ("float64 / numba", "numba", "float64"),
+        ("parallel / numba parallel", "numba parallel", "parallel"),
+        ("float64 / numexpr", "numexpr", "float64"),
+        ("float64 / bottleneck", "bottleneck", "float64"),
     ],
     "float64 by level, times as fast as numpy": [
         (level, "numpy float64", level) for level in ("v4", "v3", "baseline", "scalar")

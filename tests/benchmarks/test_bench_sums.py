@@ -8,50 +8,29 @@ docs/kernels.md come from reports/kernels/measure.py, which takes turns.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from perflab.kernels import limits, sums
 
-SIZES = {"64 KiB": 2**13, "8 MiB": 2**20}
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "kernels"
+SPEC = importlib.util.spec_from_file_location("peers", REPORTS / "peers.py")
+peers = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(peers)
 
-
-def numexpr_sum(vector):
-    return pytest.importorskip("numexpr").evaluate("sum(vector)")
-
-
-def numba_sum():
-    """A plain loop; numba may not reorder it unless it is told to."""
-    numba = pytest.importorskip("numba")
-
-    @numba.njit(fastmath={"reassoc", "nsz"})
-    def total(vector):
-        result = 0.0
-        for value in vector:
-            result += value
-        return result
-
-    return total
-
-
-PEERS = {
-    "numpy": lambda: np.sum,
-    "fsum": lambda: math.fsum,
-    "numba": numba_sum,
-    "numexpr": lambda: importlib.import_module("numexpr") and numexpr_sum,
-    "bottleneck": lambda: importlib.import_module("bottleneck").nansum,
-}
+SIZES = {"8 KiB": 2**10, "64 KiB": 2**13, "8 MiB": 2**20}
+ALWAYS = {"numpy": np.sum, "fsum": math.fsum}
 OURS = ("sum_float64", "sum_compensated", "sum_reproducible", "sum_parallel")
 
 
 def peer(name):
     """A peer's sum; the case is skipped where the peer is not installed."""
-    if name in ("numba", "numexpr", "bottleneck"):
-        pytest.importorskip(name, reason=f"{name} is not installed")
-    return PEERS[name]()
+    total = ALWAYS.get(name) or peers.installed().get(name)
+    return total or pytest.skip(f"{peers.PEERS[name][0]} is not installed: pip install perflab[peers]")
 
 
 def vector_of(size: int) -> np.ndarray:
@@ -69,7 +48,7 @@ def test_sum(benchmark, name, size):
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", [*ALWAYS, *peers.PEERS])
 def test_peer(benchmark, name, size):
     """Others, called as their users call them."""
     total, vector = peer(name), vector_of(size)
