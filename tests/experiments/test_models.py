@@ -167,3 +167,12 @@ def test_the_map_shows_every_case_once(plan: str) -> None:
     assert sorted(case.id for case in shown) == sorted(case.id for case in design.cases)
     assert {choice.claim for choice in guide.choices} == {claim.id for claim in design.claims}
     assert {guide.quantity, *guide.beside} == {quantity.name for quantity in models.QUANTITIES}
+
+
+def test_bulk_data_has_processes_of_its_own() -> None:
+    """What 16 MiB leave behind in a process would be read as the memory of the kinds of work that come after."""
+    groups = find("experiment", "models").design(Settings("default")).groups
+    hosts = {bulk: {arm.host for group in groups for arm in group.arms if (arm.case.workload == "bulk") is bulk}
+             for bulk in (True, False)}  # fmt: skip
+    assert len(hosts[True]) == len(hosts[False]) == 4
+    assert hosts[True].isdisjoint(hosts[False])

@@ -131,8 +131,10 @@ def _groups(kind: str, cases: Mapping[str, Case]) -> Iterator[Group]:
 
 def _arm(case: Case, control: Case | None) -> Arm:
     hosts = {"serial": "alone", "threads": "alone", "shared_memory": "sharing", "manager": "sharing"}
-    copies = 3 if case.workload == "bulk" else 0
-    return Arm(case, control, hosts.get(case.strategy, case.strategy), copies * int(case.param("bytes")))
+    host, copies = hosts.get(case.strategy, case.strategy), 0
+    if case.workload == "bulk":  # in hosts of its own: what it frees stays in the memory of its processes
+        host, copies = f"{host}, bulk data", 3
+    return Arm(case, control, host, copies * int(case.param("bytes")))
 
 
 Cases = Mapping[str, Mapping[str, Case]]
