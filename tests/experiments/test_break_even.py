@@ -33,6 +33,7 @@ def test_a_sweep_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     original = _sweep.OPENERS["pool"]
     monkeypatch.setitem(SWEEPS_US, "tiny", (1, 100))  # type: ignore[arg-type]
     monkeypatch.setitem(_sweep.OPENERS, "pool", lambda *given: opened.append(given) or original(*given))  # type: ignore[arg-type]
+    monkeypatch.setitem(_sweep.STEADY_NS, "tiny", 1)  # type: ignore[arg-type]
     first, second = (_sweep.sweep("pool", "fork", 2, "tiny") for _ in range(2))
     assert first is second
     assert opened == [("fork", 2)] * 2  # one started for the only cold point, one that stays

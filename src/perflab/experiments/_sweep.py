@@ -29,13 +29,16 @@ SWEEPS_US: Mapping[str, tuple[int, ...]] = {
 COLD_FROM_US = 100
 """Workers that are started for shorter tasks than this lose by far."""
 
-ALSO_COLD: Mapping[str, tuple[str, ...]] = {"quick": ("pool",)}
+ALSO_COLD: Mapping[str, tuple[str, ...]] = {"quick": ("pool",), "default": ("pool",)}
 """Which ways are measured cold, by plan; all of them where it is not said."""
 
 CHUNKS: Mapping[str, tuple[str, ...]] = {"pool": ("1", "16", "auto"), "executor": ("1", "16")}
 """An executor has no chunk size of its own choice: it takes 1 unless told."""
 
-STEADY_NS = 3_000_000
+STEADY_NS: Mapping[str, int] = {"quick": 3_000_000, "default": 60_000_000, "full": 60_000_000}
+"""How long the repetitions of one point take together in the loop, by plan: workers that are woken overlap now and now
+not, so that one call on 64 tasks of 0.3 ms took 0.7 to 1.35 times the loop."""
+
 MOST_REPETITIONS = 5
 
 
@@ -69,7 +72,8 @@ def sweep(way: str, start_method: str, workers: int, name: str) -> Curves:
     """Measure the loop, then workers that are started each time, then workers that stay, at every length."""
     rate = _ns_per_element()
     sizes = {us: max(1, round(us * 1000 / rate)) for us in SWEEPS_US[name]}
-    loops = {us: _timed(_loop, size, _repetitions(us)) for us, size in sizes.items()}
+    times_each = {us: _repetitions(us, STEADY_NS[name]) for us in sizes}
+    loops = {us: _timed(_loop, size, times_each[us]) for us, size in sizes.items()}
     cold, opened = {}, OPENERS[way]
     for us in cold_lengths(way, name):
         cold[us] = _timed(lambda limits: _started_for(opened(start_method, workers), limits), sizes[us], 1)
@@ -78,7 +82,7 @@ def sweep(way: str, start_method: str, workers: int, name: str) -> Curves:
         work([sizes[SWEEPS_US[name][0]]] * TASKS, "1")
         for chunk in chunks_of(way, name):
             each = partial(_in_chunks, work, chunk)
-            times["warm", chunk] = {us: _timed(each, size, _repetitions(us)) for us, size in sizes.items()}
+            times["warm", chunk] = {us: _timed(each, size, times_each[us]) for us, size in sizes.items()}
     return {
         curve: {us: Point(loops[us] / TASKS, took / loops[us]) for us, took in of.items()}
         for curve, of in times.items()
@@ -110,9 +114,9 @@ def _ns_per_element(count: int = 20_000) -> float:
     return min(times) / count
 
 
-def _repetitions(us: int) -> int:
+def _repetitions(us: int, steady_ns: int) -> int:
     """How often tasks of this length are done, so that short ones last long enough together."""
-    return max(1, min(MOST_REPETITIONS, STEADY_NS // (1000 * us * TASKS)))
+    return max(1, min(MOST_REPETITIONS, steady_ns // (1000 * us * TASKS)))
 
 
 def _in_chunks(work: Map, chunk: str, limits: Sequence[int]) -> Sequence[int]:
