@@ -81,8 +81,10 @@ def share(tables: Tables, looks: Looks, quantity: Quantity, case: Case, expected
 
 def over_blocks(tables: Tables, looks: Looks, block_value: BlockValue) -> Estimate:
     """The median over blocks, with the interval that the looks passed so far allow."""
-    values = _present([block_value(table, False) for table in tables])
-    all_values = _present([block_value(table, True) for table in tables])
+    kept = [block_value(table, False) for table in tables]
+    # Where no round was replaced, which is so in most blocks, a block has but one value.
+    whole = [block_value(table, True) if table.replaced else one for table, one in zip(tables, kept, strict=True)]
+    values, all_values = _present(kept), _present(whole)
     if not values:
         return NOTHING
     rank = stats.rank_at(looks, len(values))
