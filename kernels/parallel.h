@@ -211,8 +211,11 @@ static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
 /* Which is sooner depends on the size, on whether the workers are awake, on whose cache holds the data, on neighbours.
  * So it is tried, eight calls together at a time, the first of which may have to wake the workers, and an account is
  * kept: what they took longer than so many calls alone is paid for by 32 times as long alone. Hence jobs of a kind are
- * slower than alone by 3 % at the worst, however bad the neighbours, and as fast as together while that is sooner. */
+ * slower than alone by 3 % at the worst, however bad the neighbours, and as fast as together while that is sooner.
+ * Waking takes as long as ten small jobs: a trial goes on while calls earn back what the first one cost. */
 #define TRIED 8
+#define MOST_TRIED 256
+#define WAKING_NS 200000 /* more than this, and more than eight calls, is not waited for */
 #define PAID_BACK 32
 #define REFRESHED 64 /* calls after which one alone is timed again */
 
@@ -241,8 +244,11 @@ static void pool_learn(struct pool_account *account, enum pool_choice choice, in
         const int64_t above = spent_ns - alone_ns;
         account->alone_ns += alone_ns == 0 || above < 0 ? above : above / 8;
     } else if (choice == TOGETHER_TIMED) {
+        const int64_t patience = TRIED * alone_ns > WAKING_NS ? TRIED * alone_ns : WAKING_NS;
+        const int earning = account->loss_ns > 0 && spent_ns < alone_ns && account->tried < MOST_TRIED;
         account->loss_ns += spent_ns - alone_ns;
-        if (++account->tried < TRIED && account->loss_ns < TRIED * alone_ns) return;
+        account->tried++;
+        if (account->loss_ns < patience && (account->tried < TRIED || (account->loss_ns > 0 && earning))) return;
         account->owed = account->loss_ns > 0 ? PAID_BACK * account->loss_ns / alone_ns + 1 : 0;
         account->loss_ns = account->tried = 0;
     }

@@ -151,8 +151,8 @@ print(len(blocked), all(int(mask, 16) >> (one - 1) & 1 for mask in blocked for o
 # --- alone or together -----------------------------------------------------------------------------------------------
 
 # What the pool's account decides, fed with times that are made up: `alone` and `together` of a call, and every so many
-# calls together one that lasts longer by `late`. Prints the time of all calls in that of as many alone, and how many
-# of the last thousand were made together.
+# calls together one that lasts longer by `late`, one whose workers have to be woken by `waking`. Prints the time of all
+# calls in that of as many alone, and how many of the last thousand were made together.
 SIMULATION = """
 #define _GNU_SOURCE 1
 #include <stdio.h>
@@ -160,7 +160,9 @@ SIMULATION = """
 #include "parallel.h"
 int main(int count, char **given) {
     const int64_t alone = atoll(given[1]), together = atoll(given[2]), late = atoll(given[3]), every = atoll(given[4]);
+    const int64_t waking = atoll(given[6]);
     const int calls = 2000000;
+    int64_t idle = SPIN_NS;
     struct pool_account account = {0, 0, 0, 0, 0};
     int64_t spent = 0, shared = 0, last = 0;
     for (int call = 0; call < calls; call++) {
@@ -168,12 +170,14 @@ int main(int count, char **given) {
         const int joint = choice == TOGETHER || choice == TOGETHER_TIMED;
         int64_t cost = joint ? together : alone;
         if (joint && ++shared % every == 0) cost += late;
+        if (joint && idle >= SPIN_NS) cost += waking;
+        idle = joint ? 0 : idle + alone;
         spent += cost;
         if (joint && call >= calls - 1000) last++;
         if (choice == ALONE_TIMED || choice == TOGETHER_TIMED) pool_learn(&account, choice, cost);
     }
     printf("%.4f %d\\n", (double)spent / (double)(alone * calls), (int)last);
-    return count != 6;
+    return count != 7;
 }
 """
 
@@ -191,8 +195,8 @@ def simulated(tmp_path_factory):
     command = [compiler, "-O1", "-w", "-pthread", f"-I{kernels}", folder / "account.c", "-o", program]
     subprocess.run(command, check=True)
 
-    def run(*costs: int) -> tuple[float, int]:
-        done = subprocess.run([program, *map(str, costs)], capture_output=True, text=True, check=True)
+    def run(*costs: int, waking: int = 0) -> tuple[float, int]:
+        done = subprocess.run([program, *map(str, (*costs, waking))], capture_output=True, text=True, check=True)
         ratio, together = done.stdout.split()
         return float(ratio), int(together)
 
@@ -204,6 +208,14 @@ def test_what_is_sooner_together_is_done_together(simulated, first):
     """Half the time is had in nearly all calls; a rare late worker does not spoil it."""
     assert simulated(10_000, 5_000, 0, 1, first) == (pytest.approx(0.508, abs=0.005), pytest.approx(984, abs=2))
     assert simulated(100_000, 60_000, 100_000, 100, first)[0] < 0.65
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_costly_awakening_is_earned_back(simulated, first):
+    """Short calls go on together although the first took as long as ten; where they gain nothing they still stop."""
+    assert simulated(7_000, 4_500, 0, 1, first, waking=60_000)[0] < 0.66
+    assert simulated(7_000, 7_050, 0, 1, first, waking=60_000)[0] <= 1.045
+    assert simulated(7_000, 6_990, 0, 1, first, waking=150_000)[0] <= 1.045
 
 
 @pytest.mark.parametrize("first", [0, 1])
