@@ -127,40 +127,6 @@ def test_rendering_twice_gives_the_same_bytes(folder: Path, analysis: Analysis, 
     assert [name for name in files if (folder / name).read_bytes() != (tmp_path / name).read_bytes()] == []
 
 
-def test_nothing_is_done_twice(monkeypatch, analysis: Analysis, experiments, tmp_path: Path) -> None:
-    """A run is not analysed again, its blocks are indexed once, a figure is laid out once for both of its files."""
-    from perflab import verdict
-    from perflab.report import figures, plots, svg
-    from perflab.verdict import evidence
-
-    calls: dict[str, list[object]] = {}
-
-    def counted(module: object, name: str) -> None:
-        real = getattr(module, name)
-
-        def call(first: object, *others: object) -> object:
-            calls[name].append(first)
-            return real(first, *others)
-
-        calls[name] = []
-        monkeypatch.setattr(module, name, call)
-
-    for module, name in (
-        (verdict, "analyse"),
-        (evidence, "tabulate"),
-        (plots, "draw"),
-        (svg, "write"),
-        (figures, "png"),
-    ):
-        counted(module, name)
-    render(analysis, tmp_path, experiments=experiments)
-    assert calls["analyse"] == []
-    assert len({drawing.stem for drawing in calls["draw"]}) == len(calls["draw"]) == 6
-    assert [id(sheet) for sheet in calls["write"]] == [id(sheet) for sheet in calls["png"]]
-    blocks = [(block.experiment, block.block) for block in calls["tabulate"]]
-    assert len(blocks) == len(set(blocks)) > 12
-
-
 def test_the_markdown_is_as_it_was(content: Content) -> None:
     """The golden report; PERFLAB_WRITE_GOLDEN=1 writes it anew, for a reader to see the difference."""
     text = markdown.write(content)

@@ -69,16 +69,16 @@ def _can_fork() -> bool:
 
 def _draw(drawing: Drawing, folder: Path) -> str:
     """Writes both files of a figure; returns its SVG. One that cannot be drawn says so and costs no other."""
-    from perflab.report import figures, plots, svg
+    from perflab.report import figures, plots
 
     try:
         sheet = plots.draw(drawing)
     except Exception as error:
         sheet = plots.draw(drawing.undrawable(f"{type(error).__name__}: {error}"))
-    picture = svg.write(sheet)
-    _write(folder / f"{drawing.stem}.svg", picture.encode())
+    picture = figures.svg(sheet, drawing.stem)
+    _write(folder / f"{drawing.stem}.svg", picture)
     _write(folder / f"{drawing.stem}.png", figures.png(sheet))
-    return picture
+    return picture.decode()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -56,5 +56,5 @@ def inline(drawing: Drawing, svg: str) -> Markup:
     body = re.sub("|".join(THEMED), lambda found: f"var(--{THEMED[found[0]]})", body)
     box = re.search(r'viewBox="[^"]*"', body)
     head = f'<svg role="img" aria-label="{escape(drawing.alt)}" {box[0] if box else ""}>'
-    # Trusted: a figure holds none of the texts that came from a run, only the outlines of their letters.
+    # Trusted: matplotlib has escaped the texts that came from a run, and draws them as paths.
     return Markup(re.sub(r"\s*\n\s*", "\n", head + body[body.index(">") + 1 :]))

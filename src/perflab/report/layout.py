@@ -8,10 +8,9 @@ from typing import Any
 from perflab.model import Estimand, Reference
 from perflab.report import wording
 from perflab.report.content import Drawing
-from perflab.report.figures import SMALL, TITLE, wrapped
+from perflab.report.figures import SMALL, TITLE, Sheet, wrapped
 from perflab.report.palette import MUTED
 from perflab.report.scales import Axis, axis_for
-from perflab.report.sheet import Sheet
 
 WIDTH, MARGIN, GAP = 7.6, 0.16, 0.14
 LINE, TITLE_LINE, ROW = 0.155, 0.21, 0.27
@@ -23,7 +22,7 @@ _GOLDEN = 0.6180339887
 NEUTRAL = {Estimand.RATIO: 1.0, Estimand.DIFFERENCE: 0.0}
 """Where the control stands."""
 
-DASHED: dict[str, Any] = {"color": MUTED, "width": 1.0, "dashes": (3.0, 2.0)}
+DASHED: dict[str, Any] = {"color": MUTED, "linestyle": (0, (3, 2)), "linewidth": 1.0}
 """How a reference is drawn."""
 
 
@@ -58,7 +57,7 @@ def blank(drawing: Drawing, body: float, width: float = WIDTH) -> tuple[Sheet, f
     top = under + LINE * len(verdicts) + GAP
     sheet = Sheet(width, top + body + LINE * len(notes) + MARGIN)
     for number, line in enumerate(title):
-        sheet.write(MARGIN, MARGIN + TITLE_LINE * (number + 0.5), line, TITLE, bold=True)
+        sheet.write(MARGIN, MARGIN + TITLE_LINE * (number + 0.5), line, TITLE, weight="bold")
     for number, line in enumerate(verdicts):
         sheet.write(MARGIN, under + LINE * (number + 0.6), line, color=MUTED)
     for number, line in enumerate(notes):

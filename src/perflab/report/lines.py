@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from perflab.model import Curve, Estimate, Mark
 from perflab.report import palette, wording
 from perflab.report.content import Drawing
-from perflab.report.figures import SMALL, text_width, wrapped
+from perflab.report.figures import SMALL, Sheet, text_width, wrapped
 from perflab.report.layout import (
     BELOW,
     DASHED,
@@ -23,7 +23,6 @@ from perflab.report.layout import (
 )
 from perflab.report.palette import MUTED, Look
 from perflab.report.scales import Axis, axis_for, spread
-from perflab.report.sheet import Sheet
 
 _PLOT, _LEGEND = 2.9, 1.9
 
@@ -59,7 +58,7 @@ def draw(drawing: Drawing) -> Sheet:
     ends += [_draw_law(sheet, box, curve, axis, across) for curve in drawing.figure.curves]
     placed = spread([y for _, y in ends], gap, box.top, box.bottom)
     for name, end, y in zip(labels, ends, placed, strict=True):
-        sheet.rule((end[0] + 0.09, end[1]), (box.right + 0.26, y), MUTED, width=0.6)
+        sheet.rule((end[0] + 0.09, end[1]), (box.right + 0.26, y), MUTED, linewidth=0.6)
         _name(sheet, box.right + 0.36, y, labels[name], looks[name] if name in series else None)
     return sheet
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from perflab.report import lines, strip
 from perflab.report.content import Drawing
+from perflab.report.figures import Sheet
 from perflab.report.layout import blank
-from perflab.report.sheet import Sheet
 
 
 def draw(drawing: Drawing) -> Sheet:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from perflab.model import Estimate, Mark
 from perflab.report import palette, wording
 from perflab.report.content import Drawing
-from perflab.report.figures import SMALL, text_width, wrapped
+from perflab.report.figures import SMALL, Sheet, text_width, wrapped
 from perflab.report.layout import (
     BELOW,
     DASHED,
@@ -24,9 +24,8 @@ from perflab.report.layout import (
     references,
     value_axis,
 )
-from perflab.report.palette import MUTED, Look
+from perflab.report.palette import MUTED, PAPER, Look
 from perflab.report.scales import Axis, levels
-from perflab.report.sheet import Sheet
 
 _LABELS, _NARROWEST = 2.5, 2.4
 _NOTHING = Estimate(None, None, None)
@@ -61,7 +60,7 @@ def draw(drawing: Drawing) -> Sheet:
     looks = dict(zip(drawing.figure.marks, palette.looks_of_rows(drawing.figure.marks), strict=True))
     for row, value, span in zip(rows, values, spans, strict=True):
         _draw_row(sheet, box, row, axis, looks)
-        sheet.write(box.right + GAP + value_width, box.top + row.y, value, bold=True, ha="right")
+        sheet.write(box.right + GAP + value_width, box.top + row.y, value, weight="bold", ha="right")
         sheet.write(box.right + 1.9 * GAP + value_width, box.top + row.y, span, SMALL, MUTED)
     return sheet
 
@@ -89,11 +88,12 @@ def _rows(drawing: Drawing) -> tuple[list[Row], float]:
 def _draw_row(sheet: Sheet, box: Box, row: Row, axis: Axis, looks: Mapping[Mark, Look]) -> None:
     y = box.top + row.y
     for number, line in enumerate(row.label):
-        sheet.write(MARGIN, y + LINE * (number - (len(row.label) - 1) / 2), line, bold=row.mark is None)
+        weight = "normal" if row.mark else "bold"
+        sheet.write(MARGIN, y + LINE * (number - (len(row.label) - 1) / 2), line, weight=weight)
     if row.mark is None:
         return
     if row.estimate.value is None:
-        sheet.write(box.left + box.width / 2, y, "not measured", SMALL, MUTED, ha="center", italic=True)
+        sheet.write(box.left + box.width / 2, y, "not measured", SMALL, MUTED, ha="center", style="italic")
         return
     look = looks[row.mark]
     shifts = jitter(len(row.estimate.values), 0.075)
@@ -117,7 +117,8 @@ def _draw_references(sheet: Sheet, box: Box, axis: Axis, drawing: Drawing, label
         x, y = box.left + box.width * axis.at(reference.value), box.top - LINE * (level + 0.5)
         sheet.rule((x, y + LINE / 2), (x, box.bottom), **DASHED)
         # On paper of its own: the line of a reference named one level higher passes behind it.
-        sheet.write(centre, y, reference.label, SMALL, MUTED, ha="center", paper=True)
+        paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+        sheet.write(centre, y, reference.label, SMALL, MUTED, ha="center", bbox=paper)
 
 
 def _axis_below(sheet: Sheet, box: Box, axis: Axis, words: str) -> None:
