@@ -53,7 +53,7 @@ def targets(tmp_path, monkeypatch):
     return tmp_path
 
 
-def scripted(head, null=1.0, blocks=8, base_ns=1e6, results=("1", "1", "1")):
+def scripted(head, null=1.0, blocks=9, base_ns=1e6, results=("1", "1", "1")):
     """Blocks in which HEAD (and the twin) take so many times as long as BASE; a sequence gives each block its own."""
     ids = [arm.case.id for arm in arms_of(CHALLENGE)]
     records = []

@@ -10,7 +10,7 @@ from perflab import lab, measure, rounds
 from perflab.clock import FakeClock
 from perflab.guardian import remember
 from perflab.host import calibrate
-from perflab.household import Bench, without_folders
+from perflab.household import Bench, Household, without_folders
 from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Plan, Thresholds
 from perflab.pace import Progress
 from perflab.testing import scripted_run
@@ -40,6 +40,59 @@ def test_orders_follow_the_seed():
     """The same seed draws the same orders, another one others."""
     assert rounds.orders(4, 40, random.Random(3)) == rounds.orders(4, 40, random.Random(3))
     assert rounds.orders(4, 40, random.Random(3)) != rounds.orders(4, 40, random.Random(4))
+
+
+class Visit:
+    """A group whose samples take so long, on a clock of its own; nothing else goes on in the machine."""
+
+    def __init__(self, monkeypatch, sample_ns, visit_ns=100_000_000, arms=ARMS[:2], busy=lambda clock: 0):
+        clock = FakeClock()
+        self.clock, self.group = clock, Group("g", arms)
+        plan = Plan("quick", (6,), 3, 1, 1.0, visit_ns=visit_ns)
+        self.house = Household(Bench(None, plan, clock=clock), 1)
+        monkeypatch.setattr(measure, "ask", lambda house, arm, **request: self.sample(sample_ns))
+        monkeypatch.setattr(measure, "_machine", lambda bench: self.machine(busy))
+
+    def sample(self, sample_ns):
+        """What a host answers."""
+        self.clock.advance(sample_ns)
+        return {"values": {"wall_ns": sample_ns}, "evidence": {"cpu_ns": 0}}
+
+    def machine(self, busy):
+        """What the machine says of itself."""
+        return {"wall_ns": self.clock(), "lab_ns": 0, "busy_ns": busy(self.clock())}
+
+    def rounds(self):
+        """All rounds of the visit."""
+        return measure._all_rounds(self.house, self.group, random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("sample_ns", "expected"), [(100_000_000, 4), (10_000_000, 6), (5_000_000, 10), (1_000_000, 20), (1, 20)]
+)
+def test_short_rounds_are_many(monkeypatch, sample_ns, expected):
+    """Whole squares until the group had its time; the plan's least number of rounds, and a most of them."""
+    assert len(Visit(monkeypatch, sample_ns).rounds()) == expected
+
+
+def test_rounds_of_one_window_share_its_evidence(monkeypatch):
+    """Rounds too short for the kernel's ticks are judged together, by the time that they took together."""
+    visit = Visit(monkeypatch, 5_000_000, busy=lambda now: now if now <= 60_000_000 else 60_000_000)
+    rounds = visit.rounds()
+    assert [one.contaminated for one in rounds] == [True] * 6 + [False] * 4
+    assert {one.evidence["wall_ns"] for one in rounds[:6]} == {60_000_000}
+    assert {one.evidence["foreign_ns"] for one in rounds[6:]} == {0}
+
+
+def test_a_contaminated_window_is_run_again_in_its_own_orders(monkeypatch):
+    """Each replaced round has one of the same order at the end, which takes its place."""
+    visit = Visit(monkeypatch, 30_000_000, visit_ns=1_000_000_000, busy=lambda now: min(now, 60_000_000))
+    rounds = visit.rounds()
+    replaced = [one for one in rounds if one.replaced]
+    assert len(replaced) == 1
+    assert len(rounds) % 2 == 1
+    assert rounds[-1].order == replaced[0].order
+    assert not rounds[-1].contaminated
 
 
 def test_foreign_time_is_what_neither_lab_nor_hosts_used():

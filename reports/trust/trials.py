@@ -31,6 +31,12 @@ DUEL_START_S = 0.06
 PLAN_START_S = 0.5
 """Seconds between two blocks: what starting their hosts takes, about."""
 
+DUEL_SAMPLE_S = 0.001
+"""Of a call that takes a millisecond, as those that the duel is tried on; shorter ones are repeated for half of it."""
+
+DUEL_ROUNDS = math.ceil(duel.PLAN.visit_ns / 1e9 / (3 * DUEL_SAMPLE_S) / 3 * 0.75) * 3
+"""Whole squares of three in the time of a visit, a quarter of which goes into asking for the samples."""
+
 PLAN_CASES = 4
 """Cases of a group in a plan: the most there are, so that case and control stand farthest apart."""
 
@@ -59,16 +65,16 @@ class Scheme:
         return Visits(runs, self.looks[-1], self.rounds, cases, self.sample_s, start)
 
     def null_visits(self, runs: int, apart: bool) -> Visits:
-        """Of a plan's A/A: more rounds where both share a process.
+        """Of a plan's A/A: more rounds than the comparison has, most where both share a process.
 
         A third case is drawn and not used: what is peculiar to the last one, the A/A knows nothing of.
         """
-        return replace(self.visits(runs), cases=3, rounds=self.rounds if apart else max(self.rounds, null.ROUNDS))
+        return replace(self.visits(runs), cases=3, rounds=max(self.rounds, null.ROUNDS["pool" if apart else "python"]))
 
 
 SAME = (null.ONE_HOST_MARGIN, null.SEPARATE_HOSTS_MARGIN)
 SCHEMES = {
-    "duel": Scheme("duel", duel.PLAN.looks, duel.PLAN.rounds, duel.PLAN.sample_ns / 1e9, (0.01, 0.01)),
+    "duel": Scheme("duel", duel.PLAN.looks, DUEL_ROUNDS, DUEL_SAMPLE_S, (0.01, 0.01)),
     **{name: Scheme(name, plan.looks, plan.rounds, plan.sample_ns / 1e9, SAME) for name, plan in PLANS.items()},
 }
 

@@ -90,7 +90,7 @@ def open_case(house: Household, experiment: Experiment, arm: Arm, group: Group, 
         count=count,
         per_case_count=group.per_case_count,
         single=group.single,
-        sample_ns=house.bench.plan.sample_ns,
+        sample_ns=house.bench.plan.repeated_ns,
         paths=list(house.bench.paths.get(arm.host, ())),
     )
     house.opened[arm.case.id] = arm

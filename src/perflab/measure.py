@@ -34,6 +34,12 @@ from perflab.model import (
 )
 from perflab.rounds import is_contaminated, orders, to_repeat, weigh
 
+MOST_ROUNDS = 20
+"""Beyond so many a median of rounds gains little, while starting fresh hosts costs the same."""
+
+WINDOW_NS = 60_000_000
+"""Kernel ticks are 10 ms: the evidence of a shorter time says nothing, so that short rounds share it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -179,21 +185,44 @@ def _refuse_too_much_memory(group: Group) -> None:
 
 
 def _all_rounds(house: Household, group: Group, rng: random.Random) -> list[RoundRecord]:
-    thresholds = house.bench.plan.thresholds
-    planned = orders(len(group.arms), max(house.bench.plan.rounds, group.rounds), rng)
-    rounds = [_one_round(house, group, order) for order in planned]
-    again = to_repeat([one.contaminated for one in rounds], thresholds)
-    for index in again:
-        fresh = _one_round(house, group, planned[index])
-        rounds[index] = replace(rounds[index], replaced=True)
-        rounds.append(fresh)
-    return rounds
+    rounds = list(_in_windows(house, group, _orders(house, group, rng)))
+    again = to_repeat([one.contaminated for one in rounds], house.bench.plan.thresholds)
+    fresh = list(_in_windows(house, group, (_order_of(rounds[index], group) for index in again)))
+    return [*(replace(one, replaced=index in again) for index, one in enumerate(rounds)), *fresh]
 
 
-def _one_round(house: Household, group: Group, order: Sequence[int]) -> RoundRecord:
-    """One visit of each case, with the machine's evidence around it."""
+def _orders(house: Household, group: Group, rng: random.Random) -> Iterator[tuple[int, ...]]:
+    """Whole Latin squares until there are rounds enough and the group had its time, or MOST_ROUNDS."""
+    plan, started, drawn = house.bench.plan, house.bench.clock(), 0
+    least = max(plan.rounds, group.rounds)
+    while drawn < least or (drawn < MOST_ROUNDS and house.bench.clock() - started < plan.visit_ns):
+        square = orders(len(group.arms), 1, rng)
+        drawn += len(square)
+        yield from square
+
+
+def _order_of(record: RoundRecord, group: Group) -> tuple[int, ...]:
+    places = {arm.case.id: index for index, arm in enumerate(group.arms)}
+    return tuple(places[case_id] for case_id in record.order)
+
+
+def _in_windows(house: Household, group: Group, planned: Iterator[tuple[int, ...]]) -> Iterator[RoundRecord]:
+    """The rounds, judged by what the machine says of the window they lie in: a short round is below its ticks."""
     bench = house.bench
-    before = _machine(bench)
+    for first in planned:
+        before, window, own_cpu = _machine(bench), list[RoundRecord](), 0
+        order: tuple[int, ...] | None = first
+        while order is not None:
+            record, used = _one_round(house, group, order)
+            window, own_cpu = [*window, record], own_cpu + used
+            order = next(planned, None) if bench.clock() - before["wall_ns"] < WINDOW_NS else None
+        passed = weigh(before, _machine(bench), own_cpu)
+        dirty = is_contaminated(passed, bench.plan.thresholds)
+        yield from (replace(one, evidence={**one.evidence, **passed}, contaminated=dirty) for one in window)
+
+
+def _one_round(house: Household, group: Group, order: Sequence[int]) -> tuple[RoundRecord, int]:
+    """One visit of each case; and the CPU ns that these took."""
     samples: dict[str, Mapping[str, Observation]] = {}
     evidence: dict[str, float] = {}
     own_cpu = 0
@@ -203,10 +232,8 @@ def _one_round(house: Household, group: Group, order: Sequence[int]) -> RoundRec
         samples[arm.case.id] = answer["values"]
         own_cpu += answer["evidence"].pop("cpu_ns")
         evidence |= {f"{name}:{arm.case.id}": value for name, value in answer["evidence"].items()}
-    evidence |= weigh(before, _machine(bench), own_cpu)
-    bench.on_round(group.name)
-    ids = tuple(group.arms[index].case.id for index in order)
-    return RoundRecord(samples, ids, evidence, is_contaminated(evidence, bench.plan.thresholds))
+    house.bench.on_round(group.name)
+    return RoundRecord(samples, tuple(group.arms[index].case.id for index in order), evidence), own_cpu
 
 
 def _machine(bench: Bench) -> dict[str, float]:

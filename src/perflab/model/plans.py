@@ -21,7 +21,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: declared looks (in blocks), rounds, sample length, seconds for each unit of weight."""
+    """How much is measured: declared looks (in blocks), least rounds, sample length, seconds for each unit of weight.
+
+    A call that is short enough is repeated until a sample takes ``repeated_ns``, and a group has more rounds than the
+    least of them until it took ``visit_ns``: many short rounds tell two cases apart better than few long ones, since
+    what disturbs a machine lasts for milliseconds and meets both, and a median of many sheds what meets one. Measured
+    with three cases of 1 ms on two shared cores: the ratio of two equal functions scattered by 1.2 % (median deviation
+    of blocks) in six rounds of three calls, and by 0.3 % in eighteen rounds of one.
+    """
 
     name: str
     looks: tuple[int, ...]
@@ -29,12 +36,14 @@ class Plan:
     sample_ns: int
     scale: float
     thresholds: Thresholds = Thresholds()
+    repeated_ns: int = 5_000_000
+    visit_ns: int = 0
 
 
 PLANS: Mapping[str, Plan] = {
-    "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.85),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6),
-    "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0),
+    "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.85, repeated_ns=4_000_000, visit_ns=120_000_000),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6, repeated_ns=5_000_000, visit_ns=160_000_000),
+    "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0, repeated_ns=10_000_000, visit_ns=400_000_000),
 }
 
 
