@@ -118,8 +118,8 @@ def test_the_installed_perflab_is_this_version():
 
 @pytest.fixture
 def unbuilt(sdist, tmp_path):
-    """The unpacked source distribution without anything that another test built in it."""
-    return Path(shutil.copytree(sdist, tmp_path / "unbuilt", ignore=shutil.ignore_patterns("build", "built")))
+    """The unpacked source distribution without what another test compiled in it; C that was generated is kept."""
+    return Path(shutil.copytree(sdist, tmp_path / "unbuilt", ignore=shutil.ignore_patterns("built", "lib.*", "temp.*")))
 
 
 def refusal(folder: Path, prelude: str = "", **variables: str) -> str:
