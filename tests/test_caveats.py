@@ -161,6 +161,11 @@ def test_no_second_opinion_below_twenty_blocks_or_where_all_blocks_agree() -> No
     assert second_look.second_opinion(clear, (8, 12, 18, 24)) is None
 
 
+def test_no_second_opinion_on_more_blocks_than_the_plan_has() -> None:
+    """A file that somebody lengthened keeps the ranks of its last look; resampling cannot be as sure as those."""
+    assert analysed(noise(60), clause(bound=1.0)).warnings == ()
+
+
 def test_shares_have_neither_guard_nor_second_opinion() -> None:
     """Yes or no, block by block, is bounded by Clopper and Pearson alone."""
     found = analysed(drift(24), clause(estimand=Estimand.SHARE, bound=0.5))

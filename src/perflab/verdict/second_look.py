@@ -92,14 +92,15 @@ def disputed(judgements: Iterable[Judgement], looks: tuple[int, ...]) -> Iterato
 
 
 def second_opinion(result: ClauseResult, looks: tuple[int, ...]) -> Estimate | None:
-    """The bootstrap's estimate; None with too few blocks, or where every single block lies on the same side.
+    """The bootstrap's estimate; None with too few blocks or too many, or where all blocks lie on the same side.
 
     It is asked for the confidence that the ranks would have at this many blocks had they looked only once, so that
-    both answer the same question. (Where all blocks agree, so do both, and resampling would be wasted.)
+    both answer the same question. (Where all blocks agree, so do both, and resampling would be wasted. Beyond the last
+    look the ranks stay what they were there, surer than resampling can be.)
     """
     values = numbers(result)
     confidence = stats.confidence_at(looks, len(values))
-    if confidence is None or len(values) < stats.LEAST_BLOCKS:
+    if confidence is None or not stats.LEAST_BLOCKS <= len(values) <= looks[-1]:
         return None
     if holds(result.clause, _estimate(result, min(values), max(values)), result.margin_used) is not None:
         return None
