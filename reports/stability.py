@@ -1,9 +1,9 @@
 """Run the lab again and again, half of the time beside a spinning process, and count how often verdicts agree.
 
-    python reports/stability.py measure FOLDER [--runs 20]   what is missing in FOLDER; may be stopped
-    python reports/stability.py table FOLDER                 what they said, as Markdown
+    python reports/stability.py measure FOLDER [--runs 20] [--only gil,startup]   what is missing in FOLDER; may be stopped
+    python reports/stability.py table FOLDER                                      what they said, as Markdown
 
-Even runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
+Without --only each run is of all experiments; with it of those named, and of the two that are in every run. Even runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def neighbour(wanted: bool) -> Iterator[None]:
             spinner.wait()
 
 
-def measure(folder: Path, runs: int) -> None:
+def measure(folder: Path, runs: int, only: list[str]) -> None:
     """Every run that FOLDER does not hold yet."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(runs):
@@ -45,8 +45,9 @@ def measure(folder: Path, runs: int) -> None:
         out = folder / f"run-{number:02}-{int(time.time())}"
         started = time.monotonic()
         with neighbour(number % 2 == 1):
-            command = [sys.executable, "-m", "perflab", "run-all", "--quick", "--seed", str(number), "--out", str(out)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            command = [sys.executable, "-m", "perflab", *(["run", *only] if only else ["run-all"]), "--quick"]
+            rest = ["--seed", str(number), "--out", str(out)]
+            done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False)
         seconds = time.monotonic() - started
         shown = subprocess.run(
             [sys.executable, "-m", "perflab", "show", str(out), "--json"], capture_output=True, text=True, check=True
@@ -106,9 +107,10 @@ def main() -> None:
     parser.add_argument("action", choices=("measure", "table"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--only", default="", help="experiments, with commas")
     chosen = parser.parse_args()
     if chosen.action == "measure":
-        measure(chosen.folder, chosen.runs)
+        measure(chosen.folder, chosen.runs, [name for name in chosen.only.split(",") if name])
     print(table(chosen.folder))
 
 
