@@ -1,9 +1,10 @@
 """Run the lab again and again, half of the time beside a spinning process, and count how often verdicts agree.
 
-    python reports/stability.py measure FOLDER [--runs 20] [--only gil,startup]   what is missing in FOLDER; may be stopped
-    python reports/stability.py table FOLDER                                      what they said, as Markdown
+    python reports/stability.py measure FOLDER [--runs 20]   what is missing in FOLDER; may be stopped
+    python reports/stability.py table FOLDER                 what they said, as Markdown
 
-Without --only each run is of all experiments; with it of those named, and of the two that are in every run. Even runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
+Each run is of all experiments, or with `--only gil,startup` of those named and of the two that are in every run. Even
+runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from perflab import lab, measure, rounds
+from perflab import host, lab, measure, rounds
 from perflab.clock import FakeClock
 from perflab.guardian import remember
 from perflab.host import calibrate
@@ -165,6 +165,16 @@ def test_a_sample_is_repeated_until_it_is_long_enough(cost_ns, target_ns):
     clock = FakeClock()
     count = calibrate(lambda n: clock.advance(n * cost_ns), target_ns, clock)
     assert count == max(1, float(f"{target_ns / cost_ns:.1e}"))
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, [1]), (3, [1, 3])])
+def test_a_repeated_call_is_made_once_beforehand(count, asked):
+    """Caches are as the case itself leaves them; a single long call is timed as it comes."""
+    made = []
+    opened = host.Opened(iter(()), lambda n: made.append(n) or {"wall_ns": 1}, count, ())
+    answer = host._sample(host.Desk({"c": opened}), {"case": "c"})
+    assert made == asked
+    assert answer["values"]["wall_ns"] == 1
 
 
 def test_a_case_that_takes_no_time_is_still_calibrated_in_bounded_steps():

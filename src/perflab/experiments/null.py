@@ -27,6 +27,9 @@ ROUNDS = {"python": 16, "nogil": 4, "pool": 8}
 """By what scatters from round to round within a block, on two virtual cores 3 %, 1 % and 7 %: the margins of the whole
 run hang on these pairs, and a median over too few rounds scatters more than the blocks do."""
 
+CALLS = 5
+"""Calls in a sample: enough that one beforehand, which is not timed, costs little."""
+
 
 def design(settings: Settings) -> Design:
     """Two pairs in one host each, one pair of pools in two hosts."""
@@ -40,15 +43,15 @@ def design(settings: Settings) -> Design:
         start_method=settings.chosen_start_methods[0],
     )
     groups = (
-        Group("one host, python", _pair(python, "shared", "shared"), rounds=ROUNDS["python"]),
-        Group("one host, nogil", _pair(nogil, "shared", "shared"), rounds=ROUNDS["nogil"]),
+        Group("one host, python", _pair(python, "shared", "shared"), True, ROUNDS["python"]),
+        Group("one host, nogil", _pair(nogil, "shared", "shared"), True, ROUNDS["nogil"]),
         Group("separate hosts", _pair(pool, pool.id, _again(pool).id), rounds=ROUNDS["pool"]),
     )
     return Design(groups, _claims(python, nogil, pool), (_figure(python, nogil, pool),))
 
 
 def _serial(settings: Settings, implementation: str) -> Case:
-    size = settings.size("range_sum", implementation, PLANS[settings.plan].repeated_ns)
+    size = settings.size("range_sum", implementation, PLANS[settings.plan].repeated_ns // CALLS)
     return Case("range_sum", implementation, "serial", size=size)
 
 

@@ -23,11 +23,11 @@ class Thresholds:
 class Plan:
     """How much is measured: declared looks (in blocks), least rounds, sample length, seconds for each unit of weight.
 
-    A call that is short enough is repeated until a sample takes ``repeated_ns``, and a group has more rounds than the
-    least of them until it took ``visit_ns``: many short rounds tell two cases apart better than few long ones, since
-    what disturbs a machine lasts for milliseconds and meets both, and a median of many sheds what meets one. Measured
-    with three cases of 1 ms on two shared cores: the ratio of two equal functions scattered by 1.2 % (median deviation
-    of blocks) in six rounds of three calls, and by 0.3 % in eighteen rounds of one.
+    A call that is short enough is repeated until a sample takes ``repeated_ns``, after one call that is not timed; and
+    a group has more rounds than the least of them until it took ``visit_ns``. Many short rounds tell two cases apart
+    better than few long ones, since what disturbs a machine lasts for milliseconds and meets both, and a median of
+    many sheds what meets one. Measured with three cases of 1 ms on two shared cores: the ratio of two equal functions
+    scattered by 1.2 % (median deviation of blocks) in six rounds of three calls, by 0.3 % in eighteen rounds of one.
     """
 
     name: str
