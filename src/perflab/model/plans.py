@@ -42,7 +42,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = {
     "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.85, repeated_ns=4_000_000, visit_ns=60_000_000),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6, repeated_ns=5_000_000, visit_ns=160_000_000),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6, repeated_ns=5_000_000, visit_ns=70_000_000),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0, repeated_ns=10_000_000, visit_ns=400_000_000),
 }
 
