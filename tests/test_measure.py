@@ -84,15 +84,22 @@ def test_rounds_of_one_window_share_its_evidence(monkeypatch):
     assert {one.evidence["foreign_ns"] for one in rounds[6:]} == {0}
 
 
-def test_a_contaminated_window_is_run_again_in_its_own_orders(monkeypatch):
-    """Each replaced round has one of the same order at the end, which takes its place."""
-    visit = Visit(monkeypatch, 30_000_000, visit_ns=1_000_000_000, busy=lambda now: min(now, 60_000_000))
+@pytest.mark.parametrize("second", [1, 2, 3, 4])
+def test_a_contaminated_window_is_run_again_in_its_own_order(monkeypatch, second):
+    """The replaced round has one of the same order at the end, which takes its place; whichever round it was."""
+    start, end = 90_000_000 * second, 90_000_000 * (second + 1)
+    visit = Visit(monkeypatch, 30_000_000, visit_ns=1_000_000_000, arms=ARMS, busy=lambda now: min(max(now, start), end))
     rounds = visit.rounds()
-    replaced = [one for one in rounds if one.replaced]
-    assert len(replaced) == 1
-    assert len(rounds) % 2 == 1
-    assert rounds[-1].order == replaced[0].order
+    (replaced,) = (one for one in rounds if one.replaced)
+    assert replaced is rounds[second]
+    assert rounds[-1].order == replaced.order
     assert not rounds[-1].contaminated
+
+
+def test_the_orders_that_are_run_again_differ(monkeypatch):
+    """What the test above compares would be equal anyway, if all orders were."""
+    rounds = Visit(monkeypatch, 30_000_000, visit_ns=1_000_000_000, arms=ARMS).rounds()
+    assert len({one.order for one in rounds[1:5]}) > 1
 
 
 def test_foreign_time_is_what_neither_lab_nor_hosts_used():
@@ -167,14 +174,16 @@ def test_a_sample_is_repeated_until_it_is_long_enough(cost_ns, target_ns):
     assert count == max(1, float(f"{target_ns / cost_ns:.1e}"))
 
 
-@pytest.mark.parametrize(("count", "asked"), [(1, [1]), (3, [1, 3])])
-def test_a_repeated_call_is_made_once_beforehand(count, asked):
-    """Caches are as the case itself leaves them; a single long call is timed as it comes."""
+@pytest.mark.parametrize(("count", "asked", "own_ns"), [(1, [1], 10), (3, [1, 3], 40)])
+def test_a_repeated_call_is_made_once_beforehand(monkeypatch, count, asked, own_ns):
+    """Caches are as the case itself leaves them; what that call costs is no neighbour's and not the sample's."""
     made = []
+    monkeypatch.setattr(host, "_tree_cpu_ns", lambda opened: 10 * sum(made))
     opened = host.Opened(iter(()), lambda n: made.append(n) or {"wall_ns": 1}, count, ())
     answer = host._sample(host.Desk({"c": opened}), {"case": "c"})
     assert made == asked
-    assert answer["values"]["wall_ns"] == 1
+    assert answer["values"] == {"wall_ns": 1, "cpu_ns": 10}
+    assert answer["evidence"]["cpu_ns"] == own_ns
 
 
 def test_a_case_that_takes_no_time_is_still_calibrated_in_bounded_steps():
