@@ -18,6 +18,7 @@ ALLOWED = {
     r"AVX2 is x86-64's": "the machine of the gate may be an ARM",
     r"one processor: one thread is always as good": "the machine of the gate may have a single core",
     r"needs two cores": "likewise",
+    r"\w+ is not installed: pip install perflab\[peers\]": "packages to compare with, not perflab's own",
     r".* is stripped of its symbols": "an installation may strip what it compiles; the loop's time is judged instead",
 }
 """Patterns of whole reasons, and why no job of the gate can be asked to run what gives them."""

@@ -88,7 +88,7 @@ def test_rounds_of_one_window_share_its_evidence(monkeypatch):
 def test_a_contaminated_window_is_run_again_in_its_own_order(monkeypatch, second):
     """The replaced round has one of the same order at the end, which takes its place; whichever round it was."""
     start, end = 90_000_000 * second, 90_000_000 * (second + 1)
-    visit = Visit(monkeypatch, 30_000_000, visit_ns=1_000_000_000, arms=ARMS, busy=lambda now: min(max(now, start), end))
+    visit = Visit(monkeypatch, 30_000_000, 1_000_000_000, ARMS, busy=lambda now: min(max(now, start), end))
     rounds = visit.rounds()
     (replaced,) = (one for one in rounds if one.replaced)
     assert replaced is rounds[second]

@@ -34,16 +34,7 @@ from perflab.verdict.values import tabulate
 
 Word = Literal["slower", "faster", "equivalent", "unresolved", "failed"]
 
-PLAN = Plan(
-    "duel",
-    (9, 12, 18, 24, 36, 48, 64, 96, 128),
-    3,
-    500_000,
-    10.0,
-    Thresholds(repeat=0.0),
-    repeated_ns=500_000,
-    visit_ns=72_000_000,
-)
+PLAN = Plan("duel", (9, 12, 18, 24, 36, 48, 64, 96, 128), 3, 1_500_000, 10.0, Thresholds(repeat=0.0), 72_000_000)
 """Short samples, short rounds and many blocks: the blocks are the replicates, and a host starts in some 60 ms.
 
 At 9 blocks the outermost ones bound the median; from 12 on one outlier is shed at either end.

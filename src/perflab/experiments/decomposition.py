@@ -38,8 +38,6 @@ ALL_SERIAL_PERCENTS = (0, 10, 25, 50)
 TASK_NS = {"quick": 8_000_000, "default": 24_000_000, "full": 40_000_000}
 """The whole task, by plan: halves of 5 ms hardly overlapped: a second worker often wakes on the first one's core."""
 
-CEILING_NS = {"quick": 12_000_000, "default": 40_000_000, "full": 40_000_000}
-
 NEARER_TO_ONE = 1.5
 """Half-way between the time of one task and that of two."""
 
@@ -96,8 +94,8 @@ def _cells(settings: Settings) -> _Cells:
     method, most = settings.chosen_start_methods[0], min(MOST_WORKERS, max(TWO, settings.most_workers))
     whole = Case("range_sum", "python", "whole", 1, size, method)
     chain = replace(whole, workload="squaring", size=max(2, size // ADDITIONS_A_SQUARING))
-    loop = settings.size("range_sum", "nogil", CEILING_NS[settings.plan])
-    compiled = replace(whole, implementation="nogil", size=loop)
+    size_of = settings.size if settings.plan == "quick" else settings.parallel_size
+    compiled = replace(whole, implementation="nogil", size=size_of("range_sum", "nogil"))
     percents = SERIAL_PERCENTS.get(settings.plan, ALL_SERIAL_PERCENTS)
     return _Cells(
         whole=whole,
