@@ -24,7 +24,7 @@ from perflab.testing import scripted_run
 SOURCE = Path(perflab.__file__).parents[1]
 HIDDEN = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
 """Variables that would decide on colour, or on when a closed pipe is noticed."""
-SMALL = ("--quick", "--set", "size=2000", "--budget", "3", "--no-lock")
+SMALL = ("--quick", "--set", "size=2000", "--budget", "1", "--no-lock")
 
 PLUGIN = """
 from perflab.model import Arm, Case, Design, Experiment, Group, Quantity
@@ -213,7 +213,7 @@ def test_an_interrupted_run_is_status_130_and_goes_on_with_the_command_it_names(
     assert message == "perflab: interrupted; what was measured is stored"
     stored = len(store.load(folder).blocks)
     assert stored >= 1
-    done = carried_out([*way_on.split(), "--no-lock", "--budget", "3"])
+    done = carried_out([*way_on.split(), "--no-lock", "--budget", "1"])
     assert done.returncode == 0, done.stderr
     assert len(store.load(folder).blocks) >= stored
 

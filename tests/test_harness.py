@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from perflab import hosts, measure, procfs, registry, store
 from perflab.clock import monotonic_ns
 from perflab.errors import BadInput, CaseError, HostDied, HostHung
 from perflab.household import Bench
-from perflab.model import Plan, Settings
+from perflab.model import BlockRecord, Plan, Settings
 
 PLUGIN = Path(__file__).parent / "plugin"
 PLAN = Plan("quick", (2, 6), 2, 1_000_000, 60)
@@ -25,15 +27,23 @@ PLAN = Plan("quick", (2, 6), 2, 1_000_000, 60)
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left processes in /proc")
 
 
-@pytest.fixture
-def plugin(monkeypatch):
+@contextmanager
+def installed() -> Iterator[None]:
     """The scripted experiment is installed as another distribution, for this process and its hosts."""
     path = os.pathsep.join([str(PLUGIN), *filter(None, [os.environ.get("PYTHONPATH")])])
-    monkeypatch.setenv("PYTHONPATH", path)
-    monkeypatch.syspath_prepend(str(PLUGIN))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", path)
+        patch.syspath_prepend(str(PLUGIN))
+        registry.experiments.cache_clear()
+        yield
     registry.experiments.cache_clear()
-    yield
-    registry.experiments.cache_clear()
+
+
+@pytest.fixture
+def plugin():
+    """The scripted experiment is there for the test."""
+    with installed():
+        yield
 
 
 @pytest.fixture
@@ -67,15 +77,25 @@ def wait_until(condition, seconds=20.0):
     return bool(condition())
 
 
-def test_each_failure_costs_its_case_only(plugin, place):
+@pytest.fixture(scope="module")
+def recorded() -> list[BlockRecord]:
+    """Two blocks with every case, of which some fail in the first."""
+    made = hosts.shelter(limit_s=2)
+    try:
+        with installed():
+            experiment = registry.find("experiment", "scripted")
+            design = experiment.design(Settings())
+            deadline = monotonic_ns() + 60 * 10**9
+            return list(
+                measure.blocks(Bench(made, PLAN), experiment, design, 1, [], lambda done: frozenset(), 6, deadline)
+            )
+    finally:
+        hosts.leave(made)
+
+
+def test_each_failure_costs_its_case_only(recorded):
     """Cases that raise, die, hang or answer wrongly are recorded with their reasons; the others have samples."""
-    place.limit_s = 2
-    experiment = registry.find("experiment", "scripted")
-    design = experiment.design(Settings())
-    everything = frozenset(case.id for case in design.cases)
-    bench = Bench(place, PLAN)
-    record = measure.one_block(bench, experiment, design, 0, 1, measure.known_from([]), everything)
-    (group,) = record.groups
+    (group,) = recorded[0].groups
     failed = {case.rpartition("=")[2]: failure for case, failure in group.failures.items()}
     assert {name: failure.kind for name, failure in failed.items()} == {
         "raises": "raised",
@@ -91,21 +111,10 @@ def test_each_failure_costs_its_case_only(plugin, place):
     assert {one.samples["scripted/does=slow"]["cost"] for one in group.rounds} == {2.0}
 
 
-def test_a_case_that_failed_is_not_tried_again(plugin, place):
+def test_a_case_that_failed_is_not_tried_again(recorded):
     """From the next block on the failed cases are left out, so that a hang costs its limit once."""
-    place.limit_s = 2
-    experiment = registry.find("experiment", "scripted")
-    design = experiment.design(Settings())
-    everything = frozenset(case.id for case in design.cases)
-    bench = Bench(place, PLAN)
-    deadline = monotonic_ns() + 60 * 10**9
-
-    def needed(done):
-        return everything if len(done) < 2 else frozenset()
-
-    records = list(measure.blocks(bench, experiment, design, 1, [], needed, 6, deadline))
-    assert len(records) == 2
-    assert not records[1].groups[0].failures
+    assert len(recorded) == 2
+    assert not recorded[1].groups[0].failures
 
 
 def test_a_single_observation_is_made_once_a_block(plugin, place):
@@ -195,7 +204,7 @@ def folder(tmp_path):
 
 
 def run_lab(tmp_path, *more):
-    """Start a lab on the scripted experiment in a process of its own."""
+    """Start a lab in a process of its own, on the scripted experiment without what hangs: its time limit is long."""
     path = os.pathsep.join([str(PLUGIN), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         [
@@ -212,7 +221,12 @@ def run_lab(tmp_path, *more):
             str(tmp_path),
             *more,
         ],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "temporary"), "PERFLAB_LIMIT_S": "3"},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "TMPDIR": str(tmp_path / "temporary"),
+            "SCRIPTED_CASES": "slow dies litters",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -244,9 +258,9 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, folder,
     assert wait_until(lambda: not list(folder.iterdir())), list(folder.iterdir())
     stored = store.load(tmp_path)
     assert len(stored.blocks) >= 2
-    resumed = run_lab(tmp_path, "--resume", "--budget", "3")
+    resumed = run_lab(tmp_path, "--resume", "--budget", "2")
     _, errors = resumed.communicate(timeout=120)
-    assert resumed.returncode in (0, 3), errors
+    assert resumed.returncode == 3, errors  # one case dies
     whole = store.load(tmp_path)
     assert whole.blocks[: len(stored.blocks)] == stored.blocks
     assert len(whole.blocks) > len(stored.blocks)
@@ -258,8 +272,10 @@ def test_a_lab_that_is_ended_leaves_nothing_and_can_be_resumed(tmp_path, folder,
 
 def test_another_code_or_plan_is_not_resumed(tmp_path, folder):
     """--resume refuses by name what differs from the run that was begun."""
-    lab = run_lab(tmp_path, "--budget", "1")
-    lab.communicate(timeout=60)
+    lab = run_lab(tmp_path)
+    assert wait_until(lambda: journal_lines(tmp_path) >= 2), lab.communicate(timeout=5)
+    lab.send_signal(signal.SIGINT)
+    lab.communicate(timeout=30)
     journal = tmp_path / store.JOURNAL
     lines = journal.read_text().splitlines(keepends=True)
     head = json.loads(lines[0])

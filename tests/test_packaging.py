@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -48,10 +49,11 @@ def checkout(tmp_path_factory):
     return folder
 
 
-def hook(folder: Path, name: str) -> Path:
+def hook(folder: Path, name: str, **variables: str) -> Path:
     """Call setuptools' build hook of that name, as pip does, in ``folder``; the archive that it made."""
     script = f"from setuptools import build_meta; print('MADE', build_meta.{name}('built'))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    command, environment = [sys.executable, "-c", script], {**os.environ, **variables}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "built" / re.search(r"^MADE (.*)$", done.stdout, re.MULTILINE)[1]
 
@@ -66,9 +68,12 @@ def sdist(checkout):
 
 
 @pytest.fixture(scope="module")
-def wheel(sdist):
-    """The wheel built from the source distribution."""
-    with zipfile.ZipFile(hook(sdist, "build_wheel")) as packed:
+def wheel(sdist, tmp_path_factory):
+    """The wheel built from the source distribution; its code is never run, so that optimising it would be in vain."""
+    two_at_once = tmp_path_factory.mktemp("options") / "distutils.cfg"
+    two_at_once.write_text("[build_ext]\nparallel = 2\n")
+    flags = f"{sysconfig.get_config_var('CFLAGS') or ''} -O0"
+    with zipfile.ZipFile(hook(sdist, "build_wheel", CFLAGS=flags, DIST_EXTRA_CONFIG=str(two_at_once))) as packed:
         yield packed
 
 

@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,17 +57,30 @@ class Observed:
         return self.checks[check]["found"]
 
 
+AHEAD = ThreadPoolExecutor(2)
+"""What waits for the processes of two cells at a time, while the tests judge those before them."""
+begun: dict[tuple[str, str], Future[Observed]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_more_than_was_asked() -> Iterator[None]:
+    """Cells that no test waited for are not begun any more when the last test has ended."""
+    yield
+    AHEAD.shutdown(cancel_futures=True)
+
+
 def observed(name: str, method: str) -> Observed:
-    """The observations of one cell, made once."""
-    return observed_methods(name)[method]
+    """The observations of one cell, made once; the cells after it are begun as well, since their tests come next."""
+    for cell in CELLS[CELLS.index((name, method)) :]:
+        if cell not in begun:
+            begun[cell] = AHEAD.submit(observe, *cell)
+    return begun[name, method].result()
 
 
-@cache
-def observed_methods(name: str) -> dict[str, Observed]:
-    """The observations of a strategy under all its start methods, one process each, side by side to save time."""
+def observe(name: str, method: str) -> Observed:
+    """Observe one cell in a process of its own."""
     with ExitStack() as folders:
-        started = {method: start(folders, name, method) for one, method in CELLS if one == name}
-        return {method: finished(*one) for method, one in started.items()}
+        return finished(*start(folders, name, method))
 
 
 def start(folders: ExitStack, name: str, method: str) -> tuple[subprocess.Popen[bytes], Path, Path]:
