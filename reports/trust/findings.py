@@ -186,5 +186,7 @@ def summary(results: Results) -> str:
     judgements = [(promise, judged(promise, results)[2]) for promise in PROMISES]
     kept = sum(word == "kept" for _, word in judgements)
     broken = [promise.sentence for promise, word in judgements if "broken" in word]
-    said = f"{kept} of {len(judgements)} promises are kept, {len(broken)} broken, the others not measured to the end."
+    unended = len(judgements) - kept - len(broken)
+    said = f"{kept} of {len(judgements)} promises are kept, {len(broken)} broken"
+    said += f", {unended} not measured to the end." if unended else "."
     return said + "".join(f"\n- Broken: {sentence}." for sentence in broken)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from scheduling_support import astride, judged, observe, quick
 from perflab.errors import WrongAnswer
 from perflab.experiments import _crew, _divided, decomposition
 from perflab.experiments._crew import answers, crew
+from perflab.experiments._places import spread
 from perflab.model import Case, Judgement, Settings, Verdict
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
@@ -122,6 +123,35 @@ def test_a_crew_is_dismissed_while_another_one_lives(monkeypatch: pytest.MonkeyP
             later.enter_context(crew("fork", 2))
         assert statuses == [0]
     assert statuses == [0, 0, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot bind a process to a core")
+def test_a_crew_is_spread_over_the_cores_and_the_asker_stands_with_the_last() -> None:
+    """Each member has a core, in turn; who asks gets all of its own back."""
+    cores = sorted(os.sched_getaffinity(0))
+    with crew("fork", 3) as members:
+        with spread([member.process.pid for member in members]):
+            asker = os.sched_getaffinity(0)
+            bound = answers(members, [(os.sched_getaffinity, (0,))] * 3)
+        assert bound == [{cores[index % len(cores)]} for index in range(3)]
+        assert asker == bound[-1]
+    assert sorted(os.sched_getaffinity(0)) == cores
+
+
+def test_a_sample_is_taken_on_a_crew_that_is_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members that share a core by chance would take as long as one."""
+    spreads: list[int] = []
+
+    @contextmanager
+    def watched(pids: Sequence[int | None]) -> Iterator[None]:
+        spreads.append(len(pids))
+        yield
+
+    monkeypatch.setattr(decomposition, "spread", watched)
+    probe = decomposition.probe(replace(HALVES, size=101, start_method="fork"))
+    next(probe)(1)
+    probe.close()  # type: ignore[attr-defined]
+    assert spreads == [2]
 
 
 def test_a_member_that_dies_is_no_hang() -> None:

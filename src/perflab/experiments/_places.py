@@ -8,7 +8,7 @@ two ways that are placed unlike compares the places.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from perflab.experiments._pingpong import bound_to
@@ -37,6 +37,24 @@ def placed(place: str) -> Iterator[None]:
         yield
         return
     with bound_to(_core(False)):
+        yield
+
+
+@contextmanager
+def spread(pids: Sequence[int | None]) -> Iterator[None]:
+    """Bind each of these processes to a core, in turn; while the body runs, this thread to the core of the last one.
+
+    Who asks them in order then asks the last one on its own core: one that wakes up there before may run first, and
+    keep it from asking the others.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    for index, pid in enumerate(pids):
+        if pid is not None:
+            os.sched_setaffinity(pid, {cores[index % len(cores)]})
+    with bound_to(cores[(len(pids) - 1) % len(cores)]):
         yield
 
 

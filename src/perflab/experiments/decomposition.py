@@ -9,6 +9,7 @@ from perflab.clock import monotonic_ns
 from perflab.errors import WrongAnswer
 from perflab.experiments._crew import crew
 from perflab.experiments._divided import add_up, chain
+from perflab.experiments._places import spread
 from perflab.model import (
     Arm,
     Case,
@@ -251,12 +252,13 @@ def probe(case: Case) -> Iterator[Sample]:
         run, expected = (chain if case.workload == "squaring" else add_up)(case, members)
 
         def sample(count: int) -> Mapping[str, Observation]:
-            started = monotonic_ns()
-            for _ in range(count):
-                found = run()
-                if found != expected:
-                    raise WrongAnswer(f"{case.id} came to {found}, expected {expected}")
-            return {"wall_ns": (monotonic_ns() - started) / count}
+            with spread([member.process.pid for member in members]):
+                started = monotonic_ns()
+                for _ in range(count):
+                    found = run()
+                    if found != expected:
+                        raise WrongAnswer(f"{case.id} came to {found}, expected {expected}")
+                return {"wall_ns": (monotonic_ns() - started) / count}
 
         yield sample
 
@@ -269,18 +271,20 @@ EXPERIMENT = Experiment(
     quantities=QUANTITIES,
     calibrates=("range_sum/python", "range_sum/nogil"),
     how=(
-        "Processes that are up already are asked over pipes to add up ranges in a Python loop. Task A is one range, "
-        "task B the next one: A alone in one process, both at once in two, both in turn in one, and A cut in half for "
-        "two. Beside them stands a chain of squarings modulo a product of two primes, where each step needs the result "
-        "of the one before: the second process can only go on when the first has ended. A part of A from none to a "
-        "half is then left to one process before the others start, as in Amdahl's law. Every answer is checked, and "
-        "compiled loops on the same processes show whether this machine had two cores to give."
+        "Processes that are up already, each bound to a core, are asked over pipes to add up ranges in a Python "
+        "loop. Task A is one range, task B the next one: A alone in one process, both at once in two, both in turn "
+        "in one, and A cut in half for two. Beside them stands a chain of squarings modulo a product of two primes, "
+        "where each step needs the result of the one before: the second process can only go on when the first has "
+        "ended. A part of A from none to a half is then left to one process before the others start, as in Amdahl's "
+        "law. Every answer is checked, and compiled loops on the same processes show whether this machine had two "
+        "cores to give."
     ),
     limits=(
         "The tasks need no input and return one number, so that sharing them out costs next to nothing; a task over "
         "data that has to be sent gains less. Adding up a range can be cut anywhere. That nobody knows how to cut the "
         "chain is a conjecture on which cryptography builds, not a theorem; but processes do not help to find out. "
-        "The start of the processes is not counted."
+        "The start of the processes is not counted. Processes that are not bound may wake up on one core and stay "
+        "there for some ten milliseconds, so that tasks as short as these gain less, or nothing."
     ),
     weight=5,
     place=46,

@@ -58,8 +58,10 @@ def design(settings: Settings) -> Design:
 
 
 def _cells(settings: Settings, workers: int) -> _Cells:
-    serial = Case("range_sum", "python", "serial", size=settings.parallel_size("range_sum", "python"))
-    nogil = replace(serial, implementation="nogil", size=LONGER * settings.parallel_size("range_sum", "nogil"))
+    """One worker has nobody to wait for: there the plan's own size will do."""
+    size_of, longer = (settings.parallel_size, LONGER) if workers > 1 else (settings.size, 1)
+    serial = Case("range_sum", "python", "serial", size=size_of("range_sum", "python"))
+    nogil = replace(serial, implementation="nogil", size=longer * size_of("range_sum", "nogil"))
     twin = replace(nogil, size=settings.size("range_sum", "nogil"))
     gil = replace(twin, implementation="gil")
     return _Cells(

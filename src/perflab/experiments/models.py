@@ -11,6 +11,7 @@ from perflab.clock import monotonic_ns, process_cpu_ns
 from perflab.experiments._jobs import JOBS, WAIT_US, Crew
 from perflab.experiments._ways import CREWS
 from perflab.model import (
+    PARALLEL_NS,
     Arm,
     Case,
     Choice,
@@ -39,10 +40,10 @@ QUANTITIES = (
 
 SERIAL_NS = {
     "quick": {"python": 8_000_000, "compiled": 10_000_000},
-    "default": {"python": 20_000_000, "compiled": 20_000_000},
-    "full": {"python": 40_000_000, "compiled": 40_000_000},
+    "default": {"python": PARALLEL_NS, "compiled": 20_000_000},
+    "full": {"python": PARALLEL_NS, "compiled": PARALLEL_NS},
 }
-"""How long the plain loop takes, by plan and kind of work."""
+"""How long the plain loop takes, by plan and kind of work; processes overlap less than threads in short loops."""
 
 BULK_BYTES = {"quick": 4 * 2**20, "default": 16 * 2**20, "full": 64 * 2**20}
 LEAST_WORKERS = 4

@@ -10,7 +10,6 @@ from perflab.clock import monotonic_ns
 from perflab.errors import WrongAnswer
 from perflab.experiments._counted import COUNTERS, POOL, WORK, bounds
 from perflab.model import (
-    PLANS,
     Arm,
     Case,
     Claim,
@@ -81,8 +80,9 @@ def _counts(settings: Settings) -> tuple[int, ...]:
 
 
 def _case(settings: Settings, kind: str, workers: int, most: int) -> Case:
+    size_of = settings.size if settings.plan == "quick" else settings.parallel_size
     sizes = {
-        "compute": lambda: settings.size("range_sum", "nogil", PLANS[settings.plan].sample_ns),
+        "compute": lambda: size_of("range_sum", "nogil"),
         "memory": lambda: VECTOR_BYTES // ELEMENT_BYTES,
         "wait": lambda: most,
     }
