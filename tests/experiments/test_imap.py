@@ -58,6 +58,8 @@ def observed() -> dict[Case, dict[str, Any]]:
     probes = {case: experiment.probe(case) for case in TIMED}
     samples = {case: next(probe) for case, probe in probes.items()}
     living = len(children())
+    for sample in samples.values():  # the second time both workers are awake
+        sample(1)
     found = {case: dict(sample(1)) for case, sample in samples.items()}
     for probe in probes.values():
         probe.close()
@@ -109,10 +111,15 @@ def test_spawned_workers_do_the_same(way: str) -> None:
 
 
 def test_as_completed_lets_short_tasks_overtake() -> None:
-    """The one way that the quick plan leaves out."""
-    seen = observe("imap", case_of("as_completed", "slow first"))
-    assert seen["order"] == "otherwise"
-    assert seen["consumed_share"] == 1
+    """The one way that the quick plan leaves out. A worker may get no core for as long as the long task takes."""
+    probe = subject.probe(case_of("as_completed", "slow first"))
+    try:
+        sample = next(probe)
+        seen = [dict(sample(1)) for _ in range(5)]
+    finally:
+        probe.close()  # type: ignore[attr-defined]
+    assert "otherwise" in {one["order"] for one in seen}
+    assert {one["consumed_share"] for one in seen} == {1}
 
 
 def test_what_the_tutorial_says_confirms_it() -> None:
