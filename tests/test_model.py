@@ -110,6 +110,7 @@ def test_plans_are_known_by_their_name_and_ascend(name: str) -> None:
     assert plan.name == name
     assert 6 <= first_look(plan.looks) <= 8
     assert list(plan.looks) == sorted(set(plan.looks))
+    assert plan.repeated_ns == plan.sample_ns // 3
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,12 @@ def test_size_follows_the_measured_speed_to_two_digits() -> None:
     assert settings.size("sum", "python", 1_000_000) == 140_000
     assert settings.size("sum", "nogil") == 1_500_000
     assert Settings(speeds=(("slow/python", 1e12),)).size("slow", "python") == 2
+
+
+@pytest.mark.parametrize(("plan", "elements"), [("quick", 1_200_000), ("default", 4_000_000), ("full", 4_000_000)])
+def test_work_to_share_out_is_longer_where_there_is_time(plan: str, elements: int) -> None:
+    """12 ms in the quick plan, 40 ms in the others, at 10 ns an element."""
+    assert Settings(plan).affordable_parallel_size("sum", "nogil") == elements
 
 
 def test_settings_survive_json() -> None:

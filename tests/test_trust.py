@@ -220,7 +220,13 @@ def test_the_page_of_an_empty_folder_says_so(tmp_path):
     """Nothing measured is no promise kept."""
     page = findings.page(tmp_path)
     assert "Nothing has been measured yet." in page
-    assert f"0 of {len(cells.PROMISES)} promises are kept, 0 broken" in page
+    assert f"0 of {len(cells.PROMISES)} promises are kept, 0 broken, {len(cells.PROMISES)} not measured" in page
+
+
+def test_what_is_measured_to_the_end_is_not_called_unfinished(monkeypatch):
+    """All kept is all there is to say."""
+    monkeypatch.setattr(findings, "judged", lambda promise, results: (0, 0, "kept"))
+    assert findings.summary({}) == f"{len(cells.PROMISES)} of {len(cells.PROMISES)} promises are kept, 0 broken."
 
 
 # Reading the tools

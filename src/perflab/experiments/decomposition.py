@@ -95,8 +95,7 @@ def _cells(settings: Settings) -> _Cells:
     method, most = settings.chosen_start_methods[0], min(MOST_WORKERS, max(TWO, settings.most_workers))
     whole = Case("range_sum", "python", "whole", 1, size, method)
     chain = replace(whole, workload="squaring", size=max(2, size // ADDITIONS_A_SQUARING))
-    size_of = settings.size if settings.plan == "quick" else settings.parallel_size
-    compiled = replace(whole, implementation="nogil", size=size_of("range_sum", "nogil"))
+    compiled = replace(whole, implementation="nogil", size=settings.affordable_parallel_size("range_sum", "nogil"))
     percents = SERIAL_PERCENTS.get(settings.plan, ALL_SERIAL_PERCENTS)
     return _Cells(
         whole=whole,

@@ -80,9 +80,8 @@ def _counts(settings: Settings) -> tuple[int, ...]:
 
 
 def _case(settings: Settings, kind: str, workers: int, most: int) -> Case:
-    size_of = settings.size if settings.plan == "quick" else settings.parallel_size
     sizes = {
-        "compute": lambda: size_of("range_sum", "nogil"),
+        "compute": lambda: settings.affordable_parallel_size("range_sum", "nogil"),
         "memory": lambda: VECTOR_BYTES // ELEMENT_BYTES,
         "wait": lambda: most,
     }

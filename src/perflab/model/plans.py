@@ -115,6 +115,10 @@ class Settings:
         """Elements whose serial work takes PARALLEL_NS or the plan's sample, whichever is longer."""
         return self.size(workload, implementation, max(PARALLEL_NS, PLANS[self.plan].sample_ns))
 
+    def affordable_parallel_size(self, workload: str, implementation: str) -> int:
+        """The same where the plan has the time for it; the quick one takes its own sample."""
+        return (self.size if self.plan == "quick" else self.parallel_size)(workload, implementation)
+
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON types."""
         return {
