@@ -35,6 +35,8 @@ typedef void (*work)(void *job, ptrdiff_t part);
 static struct {
     int taken;          /* 1 while a caller has the pool */
     int workers;        /* threads started */
+    int placed;         /* how many of them may run anywhere but on processor `caller` */
+    int caller;
     int processors;     /* allowed when first asked for; 0: not yet */
     int ready;          /* the fork handler is installed */
     uint32_t gate;
@@ -45,6 +47,7 @@ static struct {
     void *job;
     ptrdiff_t parts;
     ptrdiff_t next[MOST_WORKERS + 1]; /* the next part of each thread's share */
+    pthread_t threads[MOST_WORKERS];
     pthread_mutex_t mutex;
     pthread_cond_t wake;
 } pool = {.gate = CLOSED, .mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
@@ -118,7 +121,7 @@ static void *pool_worker(void *argument) {
 static void pool_forget(void) {
     const pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     const pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
-    pool.taken = pool.workers = pool.sleeping = pool.processors = 0;
+    pool.taken = pool.workers = pool.placed = pool.sleeping = pool.processors = 0;
     pool.gate = CLOSED;
     pool.turn = 0;
     pool.mutex = mutex;
@@ -137,8 +140,8 @@ static void pool_grow(int wanted) {
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     while (pool.workers < wanted) {
-        pthread_t thread;
-        if (pthread_create(&thread, &detached, pool_worker, (void *)(intptr_t)(pool.workers + 1)) != 0) break;
+        pthread_t *thread = &pool.threads[pool.workers];
+        if (pthread_create(thread, &detached, pool_worker, (void *)(intptr_t)(pool.workers + 1)) != 0) break;
         pool.workers++;
     }
     pthread_attr_destroy(&detached);
@@ -154,6 +157,27 @@ static int pool_count_processors(void) {
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Keeps the workers off the processor that the caller runs on.
+ *
+ * A scheduler often wakes a thread where it was woken from, though another processor is idle, and leaves it there for
+ * milliseconds: two threads of one processor then take twice as long as one, for all of a hundred jobs. */
+static void pool_place(int workers) {
+#if defined(__linux__)
+    cpu_set_t set;
+    const int caller = sched_getcpu();
+    if (caller == pool.caller && workers <= pool.placed) return;
+    if (caller < 0 || caller >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0) return;
+    CPU_CLR(caller, &set);
+    if (CPU_COUNT(&set) == 0) return;
+    for (int worker = 0; worker < workers; worker++)
+        (void)pthread_setaffinity_np(pool.threads[worker], sizeof set, &set);
+    pool.caller = caller;
+    pool.placed = workers;
+#else
+    (void)workers;
+#endif
 }
 
 /* Takes the pool for `threads` (0: as many as processors were allowed at first) or, if they can't be had, fewer. The
@@ -187,20 +211,25 @@ static void pool_open(work run, void *job, ptrdiff_t parts, int workers) {
     }
 }
 
-/* Closes the gate and waits until everyone is out. */
+/* Closes the gate and waits until everyone is out.
+ *
+ * A worker that lost its processor in the middle of a part may wait for that of the caller, who then has to sleep: a
+ * scheduler need not heed a mere yield for milliseconds. */
 static void pool_close(void) {
+    const struct timespec nap = {0, 20000};
     int64_t until = 0;
     __atomic_fetch_or(&pool.gate, CLOSED, __ATOMIC_SEQ_CST);
     for (int look = 1; __atomic_load_n(&pool.gate, __ATOMIC_ACQUIRE) != CLOSED; look++) {
         pool_relax();
         if (look % 64) continue;
         if (until == 0) until = pool_now_ns() + SPIN_NS;
-        else if (pool_now_ns() > until) sched_yield(); /* a worker lost its core in the middle of a part */
+        else if (pool_now_ns() > until) nanosleep(&nap, NULL);
     }
 }
 
 /* Runs all parts, the caller among the threads. By who has entered. */
 static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
+    pool_place(workers);
     pool_open(run, job, parts, workers);
     pool_take_parts(0);
     pool_close();
@@ -210,20 +239,27 @@ static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
 
 /* Which is sooner depends on the size, on whether the workers are awake, on whose cache holds the data, on neighbours.
  * So it is tried, eight calls together at a time, the first of which may have to wake the workers, and an account is
- * kept: what they took longer than so many calls alone is paid for by 32 times as long alone. Hence jobs of a kind are
- * slower than alone by 3 % at the worst, however bad the neighbours, and as fast as together while that is sooner.
+ * kept: what they took longer than so many calls alone is paid for by what calls together saved before, and the rest by
+ * 32 times as long alone. Hence jobs of a kind are slower than alone by 3 % at the worst, however bad the neighbours,
+ * after 10 ms that finding out may cost once; and as fast as together while that is sooner, though a thread loses its
+ * processor now and then.
  * Waking takes as long as ten small jobs: a trial goes on while calls earn back what the first one cost. */
 #define TRIED 8
 #define MOST_TRIED 256
 #define WAKING_NS 200000 /* more than this, and more than eight calls, is not waited for */
 #define PAID_BACK 32
-#define REFRESHED 64 /* calls after which one alone is timed again */
+#define GRANTED_NS 10000000 /* what is there to begin with */
+#define MOST_SAVED 256      /* calls alone, or the grant: beyond, what was says little of what is */
+#define REFRESHED 512       /* calls after which some are made alone and timed again */
+#define SOME_ALONE 8        /* so many, of which the last two count, as the first find their data in others' caches */
+#define LOOKED_AT 3         /* while alone each so-manyth call is timed, whichever are the ones after a pause */
 
 struct pool_account {
     uint32_t calls;
     int tried;           /* of the calls together that are being judged */
-    int64_t alone_ns;    /* of a call alone; quick to fall, slow to rise */
+    int64_t alone_ns;    /* of a call alone, as it was lately */
     int64_t loss_ns;     /* of those tried */
+    int64_t saved_ns;    /* by those before, and the grant */
     int64_t owed;        /* calls to be made alone */
 };
 
@@ -232,24 +268,33 @@ enum pool_choice { ALONE, ALONE_TIMED, TOGETHER, TOGETHER_TIMED };
 static enum pool_choice pool_choose(struct pool_account *account, int together_first) {
     const uint32_t call = account->calls++;
     if (together_first && call == 0) return TOGETHER;
-    if (account->alone_ns == 0 || call < 4 || call % REFRESHED == 0) return ALONE_TIMED;
-    if (account->owed == 0) return TOGETHER_TIMED;
+    if (account->alone_ns == 0 || call < SOME_ALONE) return ALONE_TIMED;
+    if (account->owed == 0 && call % REFRESHED >= SOME_ALONE) return TOGETHER_TIMED;
+    if (account->owed == 0) return call % REFRESHED >= SOME_ALONE - 2 ? ALONE_TIMED : ALONE;
     account->owed--;
-    return ALONE;
+    return call % LOOKED_AT ? ALONE : ALONE_TIMED;
 }
 
 static void pool_learn(struct pool_account *account, enum pool_choice choice, int64_t spent_ns) {
     const int64_t alone_ns = account->alone_ns;
     if (choice == ALONE_TIMED) {
-        const int64_t above = spent_ns - alone_ns;
-        account->alone_ns += alone_ns == 0 || above < 0 ? above : above / 8;
+        const int64_t above = spent_ns < 2 * alone_ns ? spent_ns - alone_ns : alone_ns;
+        if (alone_ns == 0) account->saved_ns = GRANTED_NS;
+        if (alone_ns == 0 || (account->calls <= SOME_ALONE && above < 0))
+            account->alone_ns = spent_ns;
+        else
+            account->alone_ns += above / 4;
     } else if (choice == TOGETHER_TIMED) {
-        const int64_t patience = TRIED * alone_ns > WAKING_NS ? TRIED * alone_ns : WAKING_NS;
+        const int64_t patience = (TRIED * alone_ns > WAKING_NS ? TRIED * alone_ns : WAKING_NS) + account->saved_ns;
+        const int64_t most = MOST_SAVED * alone_ns > GRANTED_NS ? MOST_SAVED * alone_ns : GRANTED_NS;
         const int earning = account->loss_ns > 0 && spent_ns < alone_ns && account->tried < MOST_TRIED;
         account->loss_ns += spent_ns - alone_ns;
         account->tried++;
         if (account->loss_ns < patience && (account->tried < TRIED || (account->loss_ns > 0 && earning))) return;
-        account->owed = account->loss_ns > 0 ? PAID_BACK * account->loss_ns / alone_ns + 1 : 0;
+        account->saved_ns -= account->loss_ns;
+        account->owed = account->saved_ns < 0 ? -PAID_BACK * account->saved_ns / alone_ns + 1 : 0;
+        if (account->saved_ns < 0) account->saved_ns = 0;
+        else if (account->saved_ns > most) account->saved_ns = most;
         account->loss_ns = account->tried = 0;
     }
 }

@@ -6,6 +6,8 @@ typedef double NAME(doubles) __attribute__((vector_size(VECTOR_BYTES), may_alias
 typedef float NAME(floats) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef int64_t NAME(integers) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef uint64_t NAME(words) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef double NAME(doubles_anywhere) __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(8)));
+typedef float NAME(floats_anywhere) __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(4)));
 #define SPLAT(x) ((x) - (NAME(doubles)){0}) /* minus, as -0.0 + 0.0 is 0.0 */
 #define MAGNITUDE(v) ((NAME(doubles))((NAME(words))(v) & ~((NAME(words)){0} + NEGATIVE_ZERO_BITS)))
 #else
@@ -14,6 +16,8 @@ typedef double NAME(doubles);
 typedef float NAME(floats);
 typedef int64_t NAME(integers);
 typedef uint64_t NAME(words);
+typedef double NAME(doubles_anywhere);
+typedef float NAME(floats_anywhere);
 #define SPLAT(x) (x)
 #define MAGNITUDE(v) fabs(v)
 #endif
@@ -33,6 +37,7 @@ INLINE NAME(doubles) NAME(larger)(NAME(doubles) a, NAME(doubles) b) {
 #define ELEMENT double
 #define PIECE(stem) PASTE(stem##_double, LEVEL)
 #define VECTOR NAME(doubles)
+#define ANYWHERE NAME(doubles_anywhere)
 #include "pieces.h"
 #include "sums_real.h"
 TARGET static void NAME(float64_lanes)(struct span rest, int distant, double *lanes) {
@@ -46,10 +51,12 @@ TARGET static void NAME(float64_lanes)(struct span rest, int distant, double *la
 #undef ELEMENT
 #undef PIECE
 #undef VECTOR
+#undef ANYWHERE
 
 #define ELEMENT float
 #define PIECE(stem) PASTE(stem##_float, LEVEL)
 #define VECTOR NAME(floats)
+#define ANYWHERE NAME(floats_anywhere)
 #include "pieces.h"
 #include "sums_real.h"
 #undef ROW
@@ -57,6 +64,7 @@ TARGET static void NAME(float64_lanes)(struct span rest, int distant, double *la
 #undef ELEMENT
 #undef PIECE
 #undef VECTOR
+#undef ANYWHERE
 
 #define ELEMENT int64_t
 #define PIECE(stem) PASTE(stem##_int64, LEVEL)

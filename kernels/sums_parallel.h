@@ -15,7 +15,6 @@
 #define BEST_PART 131072     /* elements, 1 MiB: long enough for the prefetcher */
 #define LEAST_SHARED 131072  /* elements, 1 MiB: below, asking others costs more than they could save */
 #define FIRST_TOGETHER 524288    /* elements, 4 MiB: the first calls are shared, as they are probably worth it */
-#define ALWAYS_TOGETHER 8388608  /* elements, 64 MiB: a wake-up is nothing beside the milliseconds of this */
 #define MOST_LANES 8
 
 struct parallel_sum {
@@ -77,7 +76,7 @@ static double sum_together(const struct kernels *level, struct span rest, int wo
     sum.level = level;
     sum.all = take(&rest, rest.count - rest.count % (8 * lanes));
     sum.part = part_of(sum.all.count);
-    sum.distant = sum.all.count >= DISTANT_BYTES / (ptrdiff_t)sizeof(double);
+    sum.distant = sum.all.count >= 2 * DISTANT_BYTES / (ptrdiff_t)sizeof(double);
     parts = (sum.all.count + sum.part - 1) / sum.part;
     pool_run(sum_part, &sum, parts, workers);
     total = join_parts(&sum, parts);
@@ -98,14 +97,14 @@ static double sum_together(const struct kernels *level, struct span rest, int wo
 /* By up to `threads` threads (0: one for each processor), where that is worth while; otherwise by this one. */
 static double parallel_sum(const struct kernels *level, struct span all, int threads) {
     struct pool_account *account = account_of(all);
-    enum pool_choice choice = TOGETHER;
+    enum pool_choice choice;
     int workers;
     int64_t began;
     double total;
     if (all.count < LEAST_SHARED || threads == 1) return level->float64(all);
     workers = pool_enter(threads);
     if (workers == 0) return level->float64(all);
-    if (all.count < ALWAYS_TOGETHER) choice = pool_choose(account, all.count >= FIRST_TOGETHER);
+    choice = pool_choose(account, all.count >= FIRST_TOGETHER);
     if (choice == ALONE) {
         pool_leave();
         return level->float64(all);

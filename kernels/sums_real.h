@@ -14,6 +14,10 @@
 #define BLOCK_ROWS 8
 #define FOUR_ROWS (4 * BLOCK_ROWS)
 
+INLINE VECTOR PIECE(sum_eight)(const VECTOR *of) {
+    return ((of[0] + of[1]) + (of[2] + of[3])) + ((of[4] + of[5]) + (of[6] + of[7]));
+}
+
 INLINE VECTOR PIECE(sum_rows)(const ELEMENT *piece, ptrdiff_t rows) {
     const VECTOR *at = (const VECTOR *)piece;
     VECTOR a = at[0], b = at[1], c = at[2], d = at[3], e = at[4], f = at[5], g = at[6], h = at[7];
@@ -39,6 +43,15 @@ INLINE ELEMENT PIECE(sum_lanes)(VECTOR total) {
     return lane[0];
 }
 
+/* A vector of -0.0. */
+INLINE VECTOR PIECE(nothing)(void) {
+    ELEMENT lane[sizeof(VECTOR) / sizeof(ELEMENT)];
+    VECTOR none;
+    for (size_t k = 0; k < sizeof(VECTOR) / sizeof(ELEMENT); k++) lane[k] = (ELEMENT)-0.0;
+    memcpy(&none, lane, sizeof none);
+    return none;
+}
+
 struct PIECE(counter) {
     VECTOR waiting[64]; /* at most one sum of 1, 2, 4, ... blocks, as the bits of `blocks` say */
     uint64_t blocks;
@@ -52,12 +65,17 @@ INLINE void PIECE(count_in)(struct PIECE(counter) *to, VECTOR total, uint64_t we
     to->blocks += weight;
 }
 
+/* The sum of all that was counted in. */
+INLINE VECTOR PIECE(count_up)(struct PIECE(counter) *of) {
+    VECTOR total = of->waiting[--of->depth];
+    while (of->depth) total = of->waiting[--of->depth] + total;
+    return total;
+}
+
 /* The lanes of the sum of fewer elements than a row has; -0.0 for none. */
 INLINE VECTOR PIECE(sum_edge)(struct span rest) {
     ALIGN_64 ELEMENT copy[ROW];
-    ptrdiff_t rows;
-    for (ptrdiff_t i = 0; i < ROW; i++) copy[i] = (ELEMENT)-0.0;
-    (void)PIECE(next_piece)(&rest, copy, 1, 1, (ELEMENT)-0.0, &rows);
+    PIECE(copy_aside)(copy, rest.first, rest.stride, rest.count, ROW, (ELEMENT)-0.0);
     return PIECE(sum_rows)(copy, 1);
 }
 
@@ -92,7 +110,6 @@ INLINE VECTOR PIECE(sum_blocks)(struct span rest, int distant) {
     const ELEMENT pad = (ELEMENT)-0.0;
     const ptrdiff_t block = BLOCK_ROWS * ROW;
     struct PIECE(counter) counter;
-    VECTOR total;
     ptrdiff_t rows;
     counter.blocks = 0;
     counter.depth = 0;
@@ -104,18 +121,57 @@ INLINE VECTOR PIECE(sum_blocks)(struct span rest, int distant) {
                 PIECE(count_in)(&counter, PIECE(sum_rows)(piece, PIECE(smaller)(rows, BLOCK_ROWS)), 1);
     }
     if (counter.depth == 0) return PIECE(sum_edge)(rest);
-    total = counter.waiting[--counter.depth];
-    while (counter.depth) total = counter.waiting[--counter.depth] + total;
+    return PIECE(count_up)(&counter);
+}
+
+/* The lanes of the sum of twice so many blocks, half beside half. All loads stand in the inner loop, so that each of
+ * them goes forward by the same step throughout; hence accumulators begin with nothing. */
+INLINE VECTOR PIECE(sum_beside)(const ELEMENT *piece, ptrdiff_t blocks) {
+    const ANYWHERE *at = (const ANYWHERE *)piece, *bt = (const ANYWHERE *)(piece + blocks * BLOCK_ROWS * ROW);
+    const VECTOR none = PIECE(nothing)();
+    struct PIECE(counter) left, right;
+    left.blocks = right.blocks = 0;
+    left.depth = right.depth = 0;
+    for (; blocks; blocks--) {
+        VECTOR a[8], b[8];
+        for (int k = 0; k < 8; k++) a[k] = b[k] = none;
+        NOT_UNROLLED
+        for (int row = 0; row < BLOCK_ROWS; row++, at += 8, bt += 8) {
+            HIDE(at);
+            HIDE(bt);
+            for (int k = 0; k < 8; k++) a[k] += at[k];
+            for (int k = 0; k < 8; k++) b[k] += bt[k];
+        }
+        PIECE(count_in)(&left, PIECE(sum_eight)(a), 1);
+        PIECE(count_in)(&right, PIECE(sum_eight)(b), 1);
+    }
+    return PIECE(count_up)(&left) + PIECE(count_up)(&right);
+}
+
+/* The lanes of the sum of whole rows, by the tree of sum_beside; what its halves leave over is added in the end. */
+INLINE VECTOR PIECE(sum_halves)(struct span rest) {
+    const ptrdiff_t block = BLOCK_ROWS * ROW, half = rest.count / (2 * block) * block;
+    const struct span left = take(&rest, half), right = take(&rest, half);
+    VECTOR total;
+    if (left.stride == (ptrdiff_t)sizeof(ELEMENT))
+        total = PIECE(sum_beside)((const ELEMENT *)left.first, half / block);
+    else
+        total = PIECE(sum_blocks)(left, 0) + PIECE(sum_blocks)(right, 0);
+    if (rest.count) total += PIECE(sum_blocks)(rest, 0);
     return total;
 }
 
 TARGET static ELEMENT PIECE(sum)(struct span rest) {
+    const int beside = PIECE(beside)(rest);
     struct span head, body;
     VECTOR total;
     if (rest.count == 0) return 0;
-    head = take(&rest, PIECE(unaligned)(rest));
+    head = take(&rest, PIECE(crossing)(rest) ? 0 : PIECE(unaligned)(rest));
     body = take(&rest, rest.count - rest.count % ROW);
-    total = PIECE(sum_blocks)(body, body.count >= DISTANT_BYTES / (ptrdiff_t)sizeof(ELEMENT));
+    if (beside)
+        total = PIECE(sum_halves)(body);
+    else
+        total = PIECE(sum_blocks)(body, body.count >= DISTANT_BYTES / (ptrdiff_t)sizeof(ELEMENT));
     if (head.count) total = PIECE(sum_edge)(head) + total;
     if (rest.count) total = total + PIECE(sum_edge)(rest);
     return PIECE(sum_lanes)(total);

@@ -1,8 +1,9 @@
 """Run the lab again and again, half of the time beside a spinning process, and count how often verdicts agree.
 
-    python reports/stability.py measure FOLDER [--runs 20]   what is missing in FOLDER; may be stopped
-    python reports/stability.py table FOLDER                 what they said, as Markdown
+    python reports/stability.py measure FOLDER [--runs 20] [--plan default]   what is missing in FOLDER; may be stopped
+    python reports/stability.py table FOLDER                                  what they said, as Markdown
 
+Runs of several plans may share a folder, and are judged together: a claim that one plan confirms no other may refute.
 Each run is of all experiments, or with `--only gil,startup` of those named and of the two that are in every run. Even
 runs are quiet; odd ones have a neighbour that spins on one core from before the first to after the last sample.
 """
@@ -24,6 +25,9 @@ from typing import Any
 DIFFERENT = "refuted"
 """What an A/A claim ends in when an identical pair is called different."""
 
+PLANS = {"quick": ["--quick"], "default": [], "full": ["--full"]}
+"""The options that ask for a plan."""
+
 SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): sum(range(10_000))"
 """Ends with its parent, however that ends: a neighbour that is forgotten spoils every run to come."""
 
@@ -40,26 +44,27 @@ def neighbour(wanted: bool) -> Iterator[None]:
             spinner.wait()
 
 
-def measure(folder: Path, runs: int, only: list[str]) -> None:
+def measure(folder: Path, runs: int, plan: str, only: list[str]) -> None:
     """Every run that FOLDER does not hold yet."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(runs):
-        target = folder / f"{number:02}.json"
+        target = folder / f"{plan}-{number:02}.json"
         if target.exists():
             continue
-        out = folder / f"run-{number:02}-{int(time.time())}"
+        out = folder / f"run-{plan}-{number:02}-{int(time.time())}"
         started = time.monotonic()
-        with neighbour(number % 2 == 1):
-            command = [sys.executable, "-m", "perflab", *(["run", *only] if only else ["run-all"]), "--quick"]
-            rest = ["--seed", str(number), "--out", str(out)]
+        beside = number % 2 == 1
+        with neighbour(beside):
+            command = [sys.executable, "-m", "perflab", *(["run", *only] if only else ["run-all"])]
+            rest = [*PLANS[plan], "--seed", str(number), "--out", str(out)]
             done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False)
         seconds = time.monotonic() - started
         shown = subprocess.run(
             [sys.executable, "-m", "perflab", "show", str(out), "--json"], capture_output=True, text=True, check=True
         )
-        record = {"status": done.returncode, "seconds": seconds, "shares": shares(out), **json.loads(shown.stdout)}
-        target.write_text(json.dumps(record))
-        print(f"run {number}: status {done.returncode}, {seconds:.1f} s", flush=True)
+        told = {"plan": plan, "beside": beside, "status": done.returncode, "seconds": seconds, "shares": shares(out)}
+        target.write_text(json.dumps({**told, **json.loads(shown.stdout)}))
+        print(f"{plan} run {number}: status {done.returncode}, {seconds:.1f} s", flush=True)
 
 
 def shares(out: Path) -> dict[str, float]:
@@ -70,7 +75,7 @@ def shares(out: Path) -> dict[str, float]:
 
 def table(folder: Path) -> str:
     """Verdicts by claim, quiet and beside a neighbour; what flipped; A/A; seconds and the share inside samples."""
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("[0-9][0-9].json"))]
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*-[0-9][0-9].json"))]
     claims = {claim["id"]: claim for run in runs for claim in run["claims"]}
     lines = ["| claim | " + " | ".join(("quiet", "beside a neighbour", "values")) + " |", "|---|---|---|---|"]
     lines += [row(name, runs) for name in claims]
@@ -91,7 +96,7 @@ def table(folder: Path) -> str:
 def row(name: str, runs: list[dict[str, Any]]) -> str:
     """One claim: how often each verdict fell, and the range of the measured values."""
     halves = (" ".join(f"{count} {word}" for word, count in Counter(verdict(r, name) for r in half).most_common())
-              for half in (runs[0::2], runs[1::2]))  # fmt: skip
+              for half in ([run for run in runs if run["beside"] is beside] for beside in (False, True)))  # fmt: skip
     values = [claim["value"] for run in runs for claim in run["claims"] if claim["id"] == name and claim["value"]]
     return f"| {name} | {' | '.join(halves)} | {least_to_most(values, '{:.3g}')} |"
 
@@ -112,10 +117,11 @@ def main() -> None:
     parser.add_argument("action", choices=("measure", "table"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--plan", choices=PLANS, default="quick")
     parser.add_argument("--only", default="", help="experiments, with commas")
     chosen = parser.parse_args()
     if chosen.action == "measure":
-        measure(chosen.folder, chosen.runs, [name for name in chosen.only.split(",") if name])
+        measure(chosen.folder, chosen.runs, chosen.plan, [name for name in chosen.only.split(",") if name])
     print(table(chosen.folder))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from perflab.model import Arm, BlockRecord, Case, Claim, Clause, Estimand, Relation, Role, Verdict
@@ -61,7 +63,58 @@ def test_a_server_beside_the_workers_counts_as_a_demand_for_cores(server, expect
     arms = (Arm(ours, theirs), Arm(theirs, cores=server))
     faster = Clause(ours, "speedup", Estimand.RATIO, Relation.ABOVE, 10, theirs)
     experiment = scripted_experiment("e", arms, [Claim("c", "ten times as fast", (faster,))])
-    rounds = [scripted_round({ours: 100, theirs: 1200}, contaminated=True) for _ in range(4)]
+    rounds = [scripted_round({ours: 100, theirs: 2500}, contaminated=True) for _ in range(4)]
     run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
     (judgement,) = judge(run, "e", {"e": experiment})
     assert judgement.verdict is expected
+
+
+def of_both(ratio, contaminated, claim_of, relation=Relation.BELOW):
+    """The verdict about two cases that keep both cores busy, when one takes ``ratio`` times as long as the other."""
+    pipe, other = Case(strategy="pipe", workers=2), Case(strategy="other", workers=2)
+    clauses = claim_of(lambda case, bound: Clause(case, "wall_ns", Estimand.RATIO, relation, bound, pipe), other)
+    arms = (Arm(pipe), Arm(other, pipe), Arm(ONE, pipe))
+    experiment = scripted_experiment("e", arms, [Claim("c", "it takes less", clauses)])
+    seen = {pipe: 1000, other: round(1000 * ratio), ONE: 1500}
+    rounds = [scripted_round(seen, contaminated=index < contaminated) for index in range(4)]
+    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
+    (judgement,) = judge(run, "e", {"e": experiment})
+    return judgement.verdict, judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("ratio", "contaminated", "expected"),
+    [
+        (0.7, 0, Verdict.CONFIRMED),
+        (0.7, 4, Verdict.UNRESOLVED),
+        (1.4, 0, Verdict.REFUTED),
+        (1.4, 4, Verdict.UNRESOLVED),
+        (0.4, 4, Verdict.CONFIRMED),
+        (2.5, 4, Verdict.REFUTED),
+    ],
+)
+def test_which_of_two_that_need_all_cores_is_slower_is_open_beside_a_neighbour(ratio, contaminated, expected):
+    """It wakes some and not others, and so turns orders round; but not by more than its share of the cores."""
+    verdict, reason = of_both(ratio, contaminated, lambda clause, other: (clause(other, 1.0),))
+    assert verdict is expected
+    assert ("that need all cores" in reason) is (expected is Verdict.UNRESOLVED)
+
+
+def test_a_clause_that_is_not_in_doubt_refutes_alone():
+    """The narrower case is slower than allowed, and no neighbour makes it so; the other clause does not matter."""
+    for ratio in (0.7, 1.4):
+        verdict, _ = of_both(ratio, 4, lambda clause, other: (clause(other, 1.0), clause(ONE, 1.2)))
+        assert verdict is Verdict.REFUTED
+
+
+def test_sameness_of_two_that_need_all_cores_is_judged_all_the_same():
+    """The margin of a claim of sameness is widened by the A/A of the run instead."""
+    clause = Clause(Case(strategy="other", workers=2), "wall_ns", Estimand.RATIO, Relation.WITHIN, 0.1)
+    of = Case(strategy="pipe", workers=2)
+    experiment = scripted_experiment(
+        "e", (Arm(of), Arm(clause.case, of)), [Claim("c", "the same", (replace(clause, control=of),))]
+    )
+    rounds = [scripted_round({of: 1000, clause.case: 1001}, contaminated=True) for _ in range(4)]
+    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
+    (judgement,) = judge(run, "e", {"e": experiment})
+    assert judgement.verdict is Verdict.CONFIRMED

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from perflab import registry
 from perflab.model import Case, Curve, Estimand, Estimate, Figure, Mark, Quantity, Reference, Verdict
-from perflab.report import figures, layout, palette, plots
+from perflab.report import circumstances, figures, layout, palette, plots
 from perflab.report.content import Drawing
 
 LONG = "a rather long name of a case that cannot possibly stand in one line of the label column"
@@ -67,6 +67,42 @@ def test_no_text_is_clipped_or_covered(kind: str, count: int, label: str) -> Non
     pairs = itertools.combinations(boxes, 2)
     # A reference's label in a lines figure stands inside the box, where curves and nothing else may pass.
     assert not [(a, b) for a, b in pairs if touch(boxes[a], boxes[b])]
+
+
+def test_borders_are_drawn_and_named_where_they_lie_on_the_axis() -> None:
+    """Names stand above the box, on a level of their own where they would touch; what is off the axis is left out."""
+    borders = (("first", 1.1), ("second", 1.2), ("third", 9.0))
+    marks = tuple(Mark(Case("w", strategy=str(x)), str(x), series="one", x=x) for x in (1.0, 2.0, 3.0))
+    figure = Figure("f", "t", "lines", "wall_ns", Estimand.LEVEL, marks, caches=True)
+    plain = Drawing("f", figure, LOUD, tuple(estimate(n) for n in (1.0, 2.0, 3.0)), ())
+    sheets = [plots.draw(replace(plain, borders=found)) for found in ((), borders)]
+    assert sheets[1].height > sheets[0].height
+    texts = {text.get_text(): text.get_position() for text in sheets[1].canvas.axes[0].texts}
+    assert "third 9" not in texts and texts["first 1.1"][1] > texts["second 1.2"][1]
+    boxes = text_boxes(sheets[1])
+    assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if touch(boxes[a], boxes[b])]
+
+
+def test_caches_that_hold_data_are_told_from_the_circumstances() -> None:
+    """Not those of instructions, nor sizes that the system did not tell."""
+    told = {"caches": {"L1d": 49152, "L1i": 32768, "L2": 2**20, "L3": None}}
+    assert circumstances.caches(told) == (("L1d", 49152.0), ("L2", 2.0**20))
+    assert circumstances.caches({}) == ()
+
+
+def test_a_reference_is_named_where_no_mark_is() -> None:
+    """Curves begin on its line at the left, one of which stays there: its name stands between the marks."""
+    marks = tuple(Mark(Case("w", strategy=name), name, series=name, x=x) for name in ("up", "flat") for x in (1.0, 2.0))
+    figure = Figure("f", "t", "lines", "wall_ns", Estimand.RATIO, marks, references=(Reference(1.0, "one worker"),))
+    estimates = (estimate(1.0), estimate(2.0), estimate(1.0), estimate(1.03))
+    axes = plots.draw(Drawing("f", figure, LOUD, estimates, ())).canvas.axes[0]
+    (label,) = [text for text in axes.texts if text.get_text() == "one worker"]
+    box = label.get_window_extent(FigureCanvasAgg(axes.figure).get_renderer())
+    spots = [
+        place for group in axes.collections for place in group.get_offset_transform().transform(group.get_offsets())
+    ]
+    assert len(spots) > 4 * 12
+    assert not [(x, y) for x, y in spots if box.x0 - 3 < x < box.x1 + 3 and box.y0 - 3 < y < box.y1 + 3]
 
 
 @pytest.mark.parametrize("kind", ["strip", "lines"])

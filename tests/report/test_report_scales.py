@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.report.scales import axis_for, levels, spread
+from perflab.report.scales import axis_for, least_covered, levels, spread, stretch_within
 
 POSITIVE = st.floats(1e-6, 1e15)
 
@@ -59,3 +59,43 @@ def test_labels_that_would_touch_stand_on_other_levels() -> None:
     """And those near an end are moved inside."""
     assert levels([(1.0, 2.0), (2.0, 2.0), (5.0, 2.0)], 0.0, 10.0) == [(1.0, 0), (2.0, 1), (5.0, 0)]
     assert levels([(9.9, 2.0)], 0.0, 10.0) == [(9.0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("taken", "place"),
+    [
+        ([], 1.0),
+        ([(5.0, 6.0)], 1.0),
+        ([(0.0, 1.5)], 1.5),
+        ([(0.0, 1.5), (2.0, 9.5)], 1.0),
+        ([(0.0, 9.5)], 8.0),
+        ([(0.0, 10.0)], 1.0),
+        ([(0.0, 10.0), (1.0, 4.0)], 4.0),
+    ],
+)
+def test_a_label_begins_where_it_covers_least(taken: list[tuple[float, float]], place: float) -> None:
+    """At the first place, of a label 2 wide between 1 and 10, that what is taken leaves most free."""
+    assert least_covered(2.0, 1.0, 10.0, taken) == place
+
+
+def test_a_label_that_is_too_wide_begins_at_the_start() -> None:
+    """There is nowhere better."""
+    assert least_covered(20.0, 1.0, 10.0, [(1.0, 5.0)]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("end", "stretch"),
+    [((4.0, 4.0), (1.0, 2.0)), ((4.0, 1.5), (8 / 3, 4.0)), ((4.0, 0.9), None), ((4.0, 0.0), None)],
+)
+def test_a_line_is_cut_where_it_enters_and_leaves(end: tuple[float, float], stretch: tuple[float, float]) -> None:
+    """A straight line from the origin, between heights of 1 and 2, and the same seen from below."""
+    for side in (1.0, -1.0):
+        low, high = sorted((side * 1.0, side * 2.0))
+        found = stretch_within((0.0, 0.0), (end[0], side * end[1]), low, high)
+        assert found == (stretch and pytest.approx(stretch))
+
+
+def test_a_level_line_is_within_or_not() -> None:
+    """All of it or nothing."""
+    assert stretch_within((0.0, 1.5), (3.0, 1.5), 1.0, 2.0) == (0.0, 3.0)
+    assert stretch_within((0.0, 2.5), (3.0, 2.5), 1.0, 2.0) is None

@@ -38,8 +38,8 @@ def perflab(context: click.Context, version: bool) -> None:
 def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that run-all and run share."""
     options = (
-        click.option("--quick", is_flag=True, help="About a minute: coarse answers."),
-        click.option("--full", is_flag=True, help="About half an hour: narrow intervals, every start method."),
+        click.option("--quick", is_flag=True, help="Two and a half minutes: coarse answers."),
+        click.option("--full", is_flag=True, help="Up to an hour: narrow intervals, every start method."),
         click.option("--out", type=click.Path(path_type=Path), help="Folder to write [reports/<time>-<random>]."),
         click.option("--budget", type=float, metavar="SECONDS", help="Stop measuring after so many seconds."),
         click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the same orders again."),

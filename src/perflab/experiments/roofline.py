@@ -124,6 +124,7 @@ def _figures(sizes: tuple[int, ...], settings: Settings) -> Iterator[Figure]:
             *series("sum_reproducible", REPRODUCIBLE),
         ),
         x_label="bytes",
+        caches=True,
         claims=tuple(claim.id for claim in claims(sizes, most) if claim.id != "roofline-parallel"),
     )
     yield Figure(
@@ -138,6 +139,7 @@ def _figures(sizes: tuple[int, ...], settings: Settings) -> Iterator[Figure]:
             *series("sum_float64, one thread", OURS),
         ),
         x_label="bytes",
+        caches=True,
         claims=("roofline-parallel",),
     )
 

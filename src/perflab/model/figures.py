@@ -59,6 +59,8 @@ class Figure:
     curves: tuple[Curve, ...] = ()
     across: str = ""
     """For ``lines``: the quantity by which marks are placed along x, joined in the order in which they are declared."""
+    caches: bool = False
+    """For ``lines`` along bytes: whether the sizes of the machine's caches are marked."""
 
 
 @dataclass(frozen=True, slots=True)

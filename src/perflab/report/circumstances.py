@@ -67,6 +67,12 @@ def _joined(environment: Mapping[str, Any], *keys: str) -> str:
     return " ".join(str(environment[key]) for key in keys if environment.get(key))
 
 
+def caches(environment: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Name and bytes of each cache that holds data, as far as the system told them when the run was made."""
+    found = environment.get("caches") or {}
+    return tuple((name, float(size)) for name, size in found.items() if size and not name.endswith("i"))
+
+
 def machine(environment: Mapping[str, Any], prefix: str = "", size: bool = False) -> tuple[tuple[str, str], ...]:
     """Everything stored of the circumstances; nested names are joined, sizes read as such."""
     rows: list[tuple[str, str]] = []

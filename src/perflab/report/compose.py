@@ -208,6 +208,7 @@ def _drawing(analysis: Analysis, experiment: str, figure: Figure, estimate: Esti
         notes=tuple(_missing(mark, why, failed.get(mark.case.id)) for mark, (estimated, why) in
                     zip(figure.marks, found, strict=True) if estimated.value is None),
         x_unit=wording.quantity_named(known, experiment, figure.across).unit if figure.across else "",
+        borders=circumstances.caches(analysis.run.environment) if figure.caches else (),
     )  # fmt: skip
 
 

@@ -77,6 +77,8 @@ class Drawing:
     verdicts: tuple[tuple[str, Verdict, str], ...]
     notes: tuple[str, ...] = ()
     x_unit: str = ""
+    borders: tuple[tuple[str, float], ...] = ()
+    """Named places along x: the caches, where the figure asks for them."""
 
     @property
     def unit(self) -> str:

@@ -25,6 +25,9 @@ NEUTRAL = {Estimand.RATIO: 1.0, Estimand.DIFFERENCE: 0.0}
 DASHED: dict[str, Any] = {"color": MUTED, "linestyle": (0, (3, 2)), "linewidth": 1.0}
 """How a reference is drawn."""
 
+DOTTED: dict[str, Any] = {"color": MUTED, "linestyle": (0, (1, 2)), "linewidth": 1.0}
+"""How a border along x is drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from perflab.model import Curve, Estimate, Mark
@@ -11,6 +12,8 @@ from perflab.report.figures import SMALL, Sheet, text_width, wrapped
 from perflab.report.layout import (
     BELOW,
     DASHED,
+    DOTTED,
+    GAP,
     LINE,
     MARGIN,
     WIDTH,
@@ -22,9 +25,11 @@ from perflab.report.layout import (
     value_axis,
 )
 from perflab.report.palette import MUTED, Look
-from perflab.report.scales import Axis, axis_for, spread
+from perflab.report.scales import Axis, axis_for, least_covered, levels, spread, stretch_within
 
 _PLOT, _LEGEND = 2.9, 1.9
+_MARK = 0.09
+"""How far a mark reaches from its middle, in inches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,16 @@ class Point:
 
     x: float
     estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """An upright line at a place of the x axis, in inches, and where above the box its name stands."""
+
+    label: str
+    x: float
+    centre: float
+    level: int
 
 
 def draw(drawing: Drawing) -> Sheet:
@@ -45,14 +60,18 @@ def draw(drawing: Drawing) -> Sheet:
     gap = LINE * lines + 0.05
     height = max(_PLOT, gap * len(labels))
     words = wrapped(axis_words(drawing, axis), WIDTH - 2 * MARGIN, SMALL)
-    above = LINE * len(words) + 0.05
     left = MARGIN + max(text_width(axis.label(tick), SMALL) for tick in axis.ticks) + 0.08
     legend = max((text_width(line) for label in labels.values() for line in label), default=0.0)
+    width = WIDTH - left - legend - 0.62 - MARGIN
+    borders = _borders(drawing, across, left, width)
+    above = LINE * (len(words) + 1 + max((one.level for one in borders), default=-1)) + 0.05
     sheet, top = blank(drawing, above + height + BELOW)
-    box = Box(left, top + above, WIDTH - left - legend - 0.62 - MARGIN, height)
+    box = Box(left, top + above, width, height)
     for number, line in enumerate(words):
         sheet.write(MARGIN, top + LINE * (number + 0.3), line, SMALL, MUTED)
     _frame(sheet, box, axis, across, drawing)
+    _draw_borders(sheet, box, borders)
+    _draw_references(sheet, box, axis, drawing, series.values())
     looks = palette.looks_of_series(drawing.figure.marks)
     ends = [_draw_curve(sheet, box, points, axis, looks[name]) for name, points in series.items()]
     ends += [_draw_law(sheet, box, curve, axis, across) for curve in drawing.figure.curves]
@@ -116,11 +135,49 @@ def _frame(sheet: Sheet, box: Box, axis: Axis, across: Axis, drawing: Drawing) -
             sheet.write(x, box.bottom + 0.13, label, SMALL, MUTED, ha="center")
             free = x + half
     sheet.write(box.left + box.width / 2, box.bottom + 0.32, drawing.figure.x_label, SMALL, MUTED, ha="center")
-    levels = [box.bottom - box.height * axis.at(reference.value) for reference in references(drawing)]
-    placed = spread([y - 0.08 for y in levels], LINE, box.top, box.bottom)
-    for reference, y, label_y in zip(references(drawing), levels, placed, strict=True):
+
+
+def _borders(drawing: Drawing, across: Axis, left: float, width: float) -> list[Border]:
+    """Those of the drawing's borders that lie on the axis, with room for their names side by side or in levels."""
+    inside = [(name, at) for name, at in drawing.borders if 0 <= across.at(at) <= 1]
+    shown = [(f"{name} {across.label(at)}", left + width * across.at(at)) for name, at in inside]
+    wanted = [(x, text_width(label, SMALL) + GAP) for label, x in shown]
+    placed = levels(wanted, MARGIN, WIDTH - MARGIN)
+    return [Border(label, x, *place) for (label, x), place in zip(shown, placed, strict=True)]
+
+
+def _draw_borders(sheet: Sheet, box: Box, borders: list[Border]) -> None:
+    for one in borders:
+        y = box.top - LINE * (one.level + 0.5)
+        sheet.rule((one.x, y + LINE / 2), (one.x, box.bottom), **DOTTED)
+        sheet.write(one.centre, y, one.label, SMALL, MUTED, ha="center")
+
+
+def _draw_references(sheet: Sheet, box: Box, axis: Axis, drawing: Drawing, series: Iterable[list[Point]]) -> None:
+    """A broken line for each, named above it where the fewest marks and curves are in the way."""
+    heights = [_height(box, axis, reference.value) for reference in references(drawing)]
+    placed = spread([y - LINE / 2 for y in heights], LINE, box.top, box.bottom)
+    shown = list(series)
+    for reference, y, label_y in zip(references(drawing), heights, placed, strict=True):
         sheet.rule((box.left, y), (box.right, y), **DASHED)
-        sheet.write(box.left + 0.05, label_y, reference.label, SMALL, MUTED)
+        taken = [each for points in shown for each in _taken(box, axis, points, label_y)]
+        x = least_covered(text_width(reference.label, SMALL), box.left + 0.05, box.right - 0.05, taken)
+        sheet.write(x, label_y, reference.label, SMALL, MUTED)
+
+
+def _taken(box: Box, axis: Axis, points: list[Point], y: float) -> Iterator[tuple[float, float]]:
+    """The stretches of a line of text at that height over which marks (thrice, as they hide more) or the curve lie."""
+    top, bottom = y - LINE / 2, y + LINE / 2
+    before = None
+    for point in points:
+        known = (*point.estimate.values, point.estimate.value, point.estimate.low, point.estimate.high)
+        x, ys = box.left + box.width * point.x, [_height(box, axis, v) for v in known if v is not None]
+        if min(ys) - _MARK <= bottom and max(ys) + _MARK >= top:
+            yield from 3 * [(x - _MARK, x + _MARK)]
+        here = (x, _height(box, axis, point.estimate.value))
+        if before and before[0] < x and (over := stretch_within(before, here, top, bottom)):
+            yield over
+        before = here
 
 
 def _x_ticks(drawing: Drawing, across: Axis) -> list[float]:

@@ -80,6 +80,30 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return placed
 
 
+def least_covered(width: float, low: float, high: float, taken: Sequence[tuple[float, float]]) -> float:
+    """Where a label of that width begins, between the ends, to cover least of what is taken; the first such place."""
+    last = max(low, high - width)
+    edges = [edge for left, right in taken for edge in (right, left - width)]
+    places = sorted({low, last, *(edge for edge in edges if low <= edge <= last)})
+
+    def covered(place: float) -> float:
+        return sum(max(0.0, min(place + width, right) - max(place, left)) for left, right in taken)
+
+    return min(places, key=lambda place: (round(covered(place), 6), place))
+
+
+def stretch_within(
+    start: tuple[float, float], end: tuple[float, float], low: float, high: float
+) -> tuple[float, float] | None:
+    """From which x to which a straight line from a point rightwards to another has its y between two bounds."""
+    (x, y), (to_x, to_y) = start, end
+    if y == to_y:
+        return (x, to_x) if low <= y <= high else None
+    first, last = sorted((bound - y) / (to_y - y) for bound in (low, high))
+    first, last = max(first, 0.0), min(last, 1.0)
+    return (x + first * (to_x - x), x + last * (to_x - x)) if first <= last else None
+
+
 def levels(wanted: Sequence[tuple[float, float]], low: float, high: float) -> list[tuple[float, int]]:
     """For labels as (centre, width): the centre moved to fit between the ends, and the lowest free level of each."""
     taken: list[tuple[float, float, int]] = []

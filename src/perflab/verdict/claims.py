@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from perflab import units
 from perflab.model import Case, Claim, ClauseResult, Judgement, Role, Verdict
-from perflab.verdict.clauses import against_wider, fault, judge_clause, void_kind
+from perflab.verdict.clauses import against_wider, fault, judge_clause, of_all_cores, void_kind
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.words import sentence, short, smallest_effect, subject
 
@@ -92,22 +92,32 @@ def _precondition(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
 
 
 def _biased(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
-    """A neighbour slows what needs more cores: beside one that stays, slowness of the wider case proves nothing.
+    """Beside a neighbour that stays, slowness of what needs more cores proves nothing.
 
-    A precondition or a positive control that holds in the same blocks shows that the cores were there, and lifts
-    the doubt.
+    Nor does it prove anything which of two that need them all is somewhat slower. A precondition or a positive control
+    that holds in the same blocks shows that the cores were there, and lifts the doubt; a clause that refutes and is not
+    in doubt needs no others.
     """
     controls = _of(results, Role.PRECONDITION) + _of(results, Role.SUPPORTS)
     if evidence.busy <= evidence.busy_above or any(result.holds for result in controls):
         return ""
-    doubtful = [result for result in _of(results, Role.DECIDES) if against_wider(evidence, result)]
-    if not doubtful:
+    deciding = _of(results, Role.DECIDES)
+    doubtful = {
+        "that alone slows what needs more cores": [one for one in deciding if against_wider(evidence, one)],
+        "that changes which of two that need all cores is slower": [
+            one for one in deciding if of_all_cores(evidence, one)
+        ],
+    }
+    if any(one.holds is False and all(one not in found for found in doubtful.values()) for one in deciding):
         return ""
     share = units.human(evidence.busy, "share")
-    return (
-        f"others kept the machine busy in {share} of the rounds, and that alone slows what needs more cores: "
-        f"{_sentences(evidence, doubtful)}; run it again on an idle machine"
+    reasons = (
+        f"others kept the machine busy in {share} of the rounds, and {why}: "
+        f"{_sentences(evidence, found)}; run it again on an idle machine"
+        for why, found in doubtful.items()
+        if found
     )
+    return next(reasons, "")
 
 
 def _undecided(evidence: Evidence, result: ClauseResult) -> str:

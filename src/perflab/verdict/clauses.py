@@ -10,6 +10,9 @@ from perflab.verdict.estimates import NOTHING, estimate
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.null import is_void, widened
 
+TURNED = 2.0
+"""By so much at most is one case slowed more than another by a neighbour that shares their cores fairly."""
+
 
 def judge_clause(evidence: Evidence, clause: Clause) -> ClauseResult:
     """The clause with its estimate; ``holds`` is None without an interval or with one astride the bound."""
@@ -71,6 +74,24 @@ def against_wider(evidence: Evidence, result: ClauseResult) -> bool:
     above = (clause.relation is Relation.ABOVE) is result.holds
     case_is_slow = above is not quantity_of(evidence, clause).inverse
     return (wider > 0 and case_is_slow) or (wider < 0 and not case_is_slow)
+
+
+def of_all_cores(evidence: Evidence, result: ClauseResult) -> bool:
+    """Whether a decided clause says, and not by far, which of two cases takes the longer that both use every core.
+
+    A neighbour meets both, each in its own way: where one sleeps and is woken and the other does not, a core that is
+    never idle may turn their order round.
+    """
+    clause = result.clause
+    if result.holds is None or clause.control is None or clause.relation is Relation.WITHIN or evidence.cores < 2:
+        return False
+    demands = (evidence.demand(clause.case), evidence.demand(clause.control))
+    if min(demands) < evidence.cores or not quantity_of(evidence, clause).observed.endswith("_ns"):
+        return False
+    low, high = result.estimate.low or 0.0, result.estimate.high or 0.0
+    if clause.estimand is not Estimand.RATIO or min(clause.bound, low, high) <= 0:
+        return True
+    return min(abs(math.log(end / clause.bound)) for end in (low, high)) < math.log(TURNED)
 
 
 def half_width(result: ClauseResult) -> float | None:

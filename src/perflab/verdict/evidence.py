@@ -33,6 +33,8 @@ class Evidence:
     """The share of rounds that others disturbed and that were not run again."""
     busy_above: float = 1.0
     """The share from which on the neighbour is taken to be constant."""
+    cores: int = 1
+    """How many this machine has for the lab."""
 
     def kind(self, case: Case, control: Case) -> str:
         """Whether the two share one host in every group where they meet: such twins differ less."""
@@ -63,6 +65,7 @@ def gather(
         null={} if experiment.name == NULL else null,
         busy=sum(one.contaminated for one in kept) / max(1, len(kept)),
         busy_above=plan_of(settings).thresholds.repeat,
+        cores=settings.cores,
     )
 
 
