@@ -240,16 +240,16 @@ static void pool_run(work run, void *job, ptrdiff_t parts, int workers) {
 /* Which is sooner depends on the size, on whether the workers are awake, on whose cache holds the data, on neighbours.
  * So it is tried, eight calls together at a time, the first of which may have to wake the workers, and an account is
  * kept: what they took longer than so many calls alone is paid for by what calls together saved before, and the rest by
- * 32 times as long alone. Hence jobs of a kind are slower than alone by 3 % at the worst, however bad the neighbours,
- * after 10 ms that finding out may cost once; and as fast as together while that is sooner, though a thread loses its
- * processor now and then.
+ * 32 times as long alone. Hence jobs of a kind are slower than alone by 3 % at the worst, but for 32 calls alone that
+ * finding out may cost once; and as fast as together while that is sooner, though a thread loses its processor now and
+ * then.
  * Waking takes as long as ten small jobs: a trial goes on while calls earn back what the first one cost. */
 #define TRIED 8
 #define MOST_TRIED 256
 #define WAKING_NS 200000 /* more than this, and more than eight calls, is not waited for */
 #define PAID_BACK 32
-#define GRANTED_NS 10000000 /* what is there to begin with */
-#define MOST_SAVED 256      /* calls alone, or the grant: beyond, what was says little of what is */
+#define GRANTED 32     /* calls alone that may be lost to begin with */
+#define MOST_SAVED 256 /* calls alone that savings may stand for: beyond, what was says little of what is */
 #define REFRESHED 512       /* calls after which some are made alone and timed again */
 #define SOME_ALONE 8        /* so many, of which the last two count, as the first find their data in others' caches */
 #define LOOKED_AT 3         /* while alone each so-manyth call is timed, whichever are the ones after a pause */
@@ -279,14 +279,14 @@ static void pool_learn(struct pool_account *account, enum pool_choice choice, in
     const int64_t alone_ns = account->alone_ns;
     if (choice == ALONE_TIMED) {
         const int64_t above = spent_ns < 2 * alone_ns ? spent_ns - alone_ns : alone_ns;
-        if (alone_ns == 0) account->saved_ns = GRANTED_NS;
+        if (alone_ns == 0) account->saved_ns = GRANTED * spent_ns;
         if (alone_ns == 0 || (account->calls <= SOME_ALONE && above < 0))
             account->alone_ns = spent_ns;
         else
             account->alone_ns += above / 4;
     } else if (choice == TOGETHER_TIMED) {
         const int64_t patience = (TRIED * alone_ns > WAKING_NS ? TRIED * alone_ns : WAKING_NS) + account->saved_ns;
-        const int64_t most = MOST_SAVED * alone_ns > GRANTED_NS ? MOST_SAVED * alone_ns : GRANTED_NS;
+        const int64_t most = MOST_SAVED * alone_ns;
         const int earning = account->loss_ns > 0 && spent_ns < alone_ns && account->tried < MOST_TRIED;
         account->loss_ns += spent_ns - alone_ns;
         account->tried++;

@@ -1,12 +1,12 @@
 """Measure the sums against numpy, against peers where they are installed, and against what the memory gives.
 
-    python reports/kernels/measure.py [--blocks 8] [--rounds 7] [--most 512] [--out FILE]     measure, append, show
+    python reports/kernels/measure.py [--blocks 8] [--rounds 7] [--least KIB] [--most MIB] [--out FILE]    measure, show
     python reports/kernels/measure.py --show FILE                                              show what is there
 
-A block is a fresh process; in it, for each size, all contestants take turns, in an order that is turned from round to
-round. A block's value of a ratio is its median over the rounds; the table has the median over the blocks and the exact
-sign-test interval of 95 % (none below 6 blocks). Every timed answer is compared with the right one. To be run on a
-machine that does nothing else.
+A block is a fresh process; in it, for each size, all contestants take turns, in an order that is drawn anew for each
+round; before it is timed, each goes over the vector until the caches hold of it what they will. A block's value of a
+ratio is its median over the rounds; the table has the median over the blocks and the exact sign-test interval of 95 %
+(none below 6 blocks). Every timed answer is compared with the right one. To be run on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import math
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,10 @@ SAMPLE_NS = 1_500_000
 LOOKING = ("parallel", "numba parallel", "load-only, all processors")
 """Whose threads may go on looking for work when their call is over."""
 PAUSE_S = 0.005
+
+HALF_HELD = range(4096 * KIB, 65536 * KIB)
+"""Sizes of which a third-level cache takes up more with each of the first calls."""
+SETTLING = 6
 
 Contestant = tuple[Callable[[int], Any], Any]
 """Makes so many calls and returns the last answer; and the right answer."""
@@ -108,9 +113,9 @@ def contestants(size: int) -> dict[str, Contestant]:
     return found | {name: (repeated(total, doubles), right) for name, total in installed().items()}
 
 
-def timed(many: Callable[[int], Any], right: Any, count: int) -> float:
-    """ns a call, over so many calls after one that fetches what caches can hold; the last answer must be right."""
-    many(1)
+def timed(many: Callable[[int], Any], right: Any, count: int, before: int = 1) -> float:
+    """ns a call, over so many calls after some that fetch what caches can hold; the last answer must be right."""
+    many(before)
     began = time.perf_counter_ns()
     answer = many(count)
     spent = time.perf_counter_ns() - began
@@ -122,15 +127,15 @@ def timed(many: Callable[[int], Any], right: Any, count: int) -> float:
 def block(sizes: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
     """All contestants at all sizes, in turns: size -> name -> ns a call."""
     found: dict[str, dict[str, list[float]]] = {}
+    chance = random.Random()
     for size in sizes:
         entries = contestants(size)
         names = list(entries)
         counts = {name: max(1, int(SAMPLE_NS / timed(*entries[name], 2))) for name in names}
         samples: dict[str, list[float]] = {name: [] for name in names}
-        for turn in range(rounds):
-            shift = turn * max(1, len(names) // rounds) % len(names)
-            for name in names[shift:] + names[:shift]:
-                samples[name].append(timed(*entries[name], counts[name]))
+        for _ in range(rounds):
+            for name in chance.sample(names, len(names)):
+                samples[name].append(timed(*entries[name], counts[name], SETTLING if size in HALF_HELD else 1))
                 if name in LOOKING:
                     time.sleep(PAUSE_S)
         found[str(size)] = samples
@@ -138,22 +143,30 @@ def block(sizes: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
 
 
 def pairs(rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Two nogil threads on private data in cache, against two processes that do the same: ns for both to end."""
+    """Two nogil threads on private data in cache, against two processes that do the same: ns for both to end.
+
+    Call by call, the GIL changes hands twice a call; within one call what is left is the machine.
+    """
     import numpy as np
 
     from perflab.kernels import sums
 
     found: dict[str, dict[str, list[float]]] = {}
     for name, call, size in (
-        ("compensated, 512 KiB each", sums.sum_compensated_nogil, 512 * KIB),
-        ("float64, 512 KiB each", sums.sum_float64_nogil, 512 * KIB),
-        ("float64, 8 MiB each", sums.sum_float64_nogil, 8192 * KIB),
+        ("compensated, 512 KiB each, call by call", sums.sum_compensated_nogil, 512 * KIB),
+        ("float64, 512 KiB each, call by call", sums.sum_float64_nogil, 512 * KIB),
+        ("float64, 8 MiB each, call by call", sums.sum_float64_nogil, 8192 * KIB),
+        ("float64, 256 KiB each, within one call", None, 256 * KIB),
+        ("float64, 512 KiB each, within one call", None, 512 * KIB),
     ):
         vectors = [np.ones(size // 8) for _ in range(2)]
-        count = max(1, int(20_000_000 / timed(repeated(call, vectors[0]), size / 8, 3)))
+        count = max(1, int(20_000_000 / timed(repeated(call or sums.sum_float64_nogil, vectors[0]), size / 8, 3)))
 
         def work(vector: Any, call: Any = call, count: int = count) -> None:
-            timed(repeated(call, vector), float(len(vector)), count)
+            if call is not None:
+                timed(repeated(call, vector), float(len(vector)), count)
+            elif sums.sum_repeatedly_nogil(vector, count) != count * len(vector):
+                raise SystemExit("wrong answer")
 
         samples: dict[str, list[float]] = {"threads": [], "processes": []}
         for _ in range(rounds):
