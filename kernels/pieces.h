@@ -15,7 +15,7 @@
 
 INLINE ptrdiff_t PIECE(smaller)(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-/* Whether the halves of a vector are read beside each other, and whether it is then read where it lies, aligned or not. */
+/* Whether the halves of a vector are read beside each other; whether it is then read where it lies, aligned or not. */
 INLINE int PIECE(beside)(struct span all) {
     const ptrdiff_t bytes = all.count * (ptrdiff_t)sizeof(ELEMENT);
     return VECTOR_BYTES >= 32 && BESIDE_FROM <= bytes && bytes < BESIDE_BELOW;

@@ -46,7 +46,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = {
     "quick": Plan("quick", (6, 8, 12), 3, 12_000_000, 0.8, visit_ns=60_000_000),
-    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.6, visit_ns=70_000_000),
+    "default": Plan("default", (8, 12, 18, 24), 4, 15_000_000, 2.8, visit_ns=70_000_000),
     "full": Plan("full", (6, 8, 12, 18, 24, 36, 48), 8, 30_000_000, 20.0, visit_ns=400_000_000),
 }
 
