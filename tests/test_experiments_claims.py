@@ -81,16 +81,19 @@ def test_the_deciding_pair_of_the_manager_gap_is_the_value() -> None:
     assert own == {clause.case.id for clause in others if clause.case != first.case} | {first.case.id}
 
 
-def test_bulk_sums_are_judged_up_to_eight_mebibytes() -> None:
-    """Sizes that fit one kind of page decide; the largest array is shown beside them, and not in the quick plan."""
+def test_bulk_sums_are_judged_up_to_eight_mebibytes_in_pages_of_one_size() -> None:
+    """Where numpy asks for huge pages, arrays in small ones decide; numpy's own and the largest are shown beside."""
 
-    def roles(plan: str) -> dict[int | str, Role]:
+    def roles(plan: str) -> dict[tuple[int | str, int | str], Role]:
         claims = {claim.id: claim for claim in experiment_named("manager-gap").design(Settings(plan)).claims}
-        return {clause.case.param("bytes"): clause.role for clause in claims["S23-view"].clauses}
+        clauses = claims["S23-view"].clauses
+        return {(one.case.param("bytes"), one.control.param("target")): one.role for one in clauses if one.control}
 
-    judged = dict.fromkeys((2**16, 2**20, 2**23), Role.DECIDES)
-    assert roles("quick") == judged
-    assert roles("default") == {**judged, 2**25: Role.BESIDE}
+    small, numpy = "numpy, small pages", "numpy"
+    judged = dict.fromkeys(((2**16, numpy), (2**20, numpy), (2**23, small)), Role.DECIDES)
+    assert roles("quick") == {**judged, (2**23, numpy): Role.BESIDE}
+    beside = dict.fromkeys(((2**25, small), (2**23, numpy), (2**25, numpy)), Role.BESIDE)
+    assert roles("default") == {**judged, **beside}
 
 
 def test_every_strategy_sums_the_same_numbers() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,7 +156,7 @@ def test_lost_additions_are_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> N
         next(manager_gap.probe(_access("add", "list")))(10)
 
 
-@pytest.mark.parametrize("target", ["numpy", "numpy-view"])
+@pytest.mark.parametrize("target", ["numpy", "numpy, small pages", "numpy-view"])
 def test_a_wrong_sum_is_a_wrong_answer(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sum that is one too much is not timed."""
     original = _targets.SUMS[target]
@@ -169,12 +172,27 @@ def test_a_wrong_sum_is_a_wrong_answer(target: str, monkeypatch: pytest.MonkeyPa
         next(manager_gap.probe(case))(1)
 
 
-def test_both_kinds_of_memory_begin_on_a_page() -> None:
+def test_all_kinds_of_memory_begin_on_a_page() -> None:
     """numpy's own array and the view of a RawArray are aligned alike, so that only the kind of memory differs."""
-    for target in ("numpy", "numpy-view"):
+    for target in ("numpy", "numpy, small pages", "numpy-view"):
         with _targets.SUMS[target](1000, "") as total:
             assert total.__self__.__array_interface__["data"][0] % _targets.PAGE_BYTES == 0  # type: ignore[attr-defined]
             assert total() == 499500
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="only there are huge pages told")
+def test_small_pages_are_small() -> None:
+    """8 MiB that were written hold no huge page, even where the system gives them unasked."""
+    with _targets.SUMS["numpy, small pages"](2**20, "") as total:
+        start = total.__self__.__array_interface__["data"][0]  # type: ignore[attr-defined]
+        told = Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines()
+    maps = [number for number, line in enumerate(told) if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line)]
+    for first, last in zip(maps, [*maps[1:], len(told)], strict=True):
+        low, high = (int(end, 16) for end in told[first].split()[0].split("-"))
+        if low <= start < high:
+            assert "AnonHugePages:         0 kB" in told[first:last]
+            return
+    pytest.fail("its memory is not in the table of all maps")
 
 
 def test_every_target_has_a_loop_of_its_own() -> None:

@@ -6,7 +6,7 @@ Each entry of TARGETS and SUMS makes a context manager, so that nothing is left 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 ELEMENT_BYTES = 8
@@ -149,8 +149,24 @@ def _numpy_own(count: int) -> Any:
     return numpy.empty(count)
 
 
+def _numpy_in_small_pages(count: int) -> Any:
+    """Ordinary memory without the huge pages that numpy asks for from 4 MiB on, where the system has any."""
+    import mmap
+
+    import numpy
+
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return _numpy_own(count)
+    memory = mmap.mmap(-1, ELEMENT_BYTES * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with suppress(OSError):  # a kernel without huge pages knows no such advice
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return numpy.frombuffer(memory)
+
+
 SUMS: Mapping[str, Callable[[int, str], AbstractContextManager[Sum]]] = {
     "numpy": _paged(_numpy_own),
+    "numpy, small pages": _paged(_numpy_in_small_pages),
     "numpy-view": _paged(_numpy_view),
     "SharedMemory": _sum_of_segment,
     "Manager.list": _sum_of_list,
