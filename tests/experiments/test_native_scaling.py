@@ -23,7 +23,7 @@ def test_each_case_is_timed_and_leaves_nothing() -> None:
     """One thread's work has a time; that of several has two, and their ratio."""
     cases = design_of("native-scaling").cases
     observed = observe("native-scaling", cases)
-    assert len(observed) == len(cases) == 18
+    assert len(observed) == len(cases) == 19
     for case in cases:
         seen: dict[str, Any] = dict(observed[case.id])
         assert set(seen) == {"alone_ns"} | ({"together_ns", "gain"} if case.workers else set()), case
@@ -51,6 +51,14 @@ def test_processes_run_at_once() -> None:
     assert min(turn.started_ns for turn in turns) >= before + _gang.LEAD_NS
 
 
+def test_processes_sum_data_of_their_own() -> None:
+    """So many times each, as the threads that are compared with them do."""
+    small = Case("private_sums", "nogil", "processes", 2, params=(("kib", 2**20),))
+    assert (_native.rounds_of(small), _native.summed_bytes_of(CELLS.ceiling)) == (1, 0)
+    with _gang.processes(2, 8 * 1000) as together:
+        assert [turn.answer for turn in together([3, 4])] == [3000.0, 4000.0]
+
+
 def test_a_span_is_from_the_first_beginning_to_the_last_end() -> None:
     """Whoever waits for the lock meanwhile counts as well."""
     assert _gang.span_ns([_gang.Turn(5, 9, None), _gang.Turn(7, 20, None)]) == 15
@@ -65,7 +73,7 @@ def test_a_thread_that_does_not_come_is_reported(monkeypatch: pytest.MonkeyPatch
 
 def test_a_process_that_says_something_else_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words are no instants."""
-    monkeypatch.setattr(_gang, "CALCULATING", "import sys\nsys.stdin.readline()\nprint('no', flush=True)")
+    monkeypatch.setattr(_gang, "INDEPENDENT", "import sys\nsys.stdin.readline()\nprint('no', flush=True)")
     with _gang.processes(1) as together, pytest.raises(WrongAnswer, match="answered \\['no'\\]"):
         together([1])
 
@@ -135,6 +143,7 @@ def seen(**changed: Any) -> dict[tuple[Case, str], Any]:
         "ceiling": 2.0,
         "arithmetic": 1.98,
         "private": 1.98,
+        "private_ceiling": 2.0,
         "loads": 1.4,
         "signature": 1.0,
         "padded": 1.9,
@@ -172,6 +181,8 @@ def astride(value: float) -> list[float]:
         ("native-private", {}, CONFIRMED),
         ("native-private", {"private": 1.92}, REFUTED),
         ("native-private", {"private": astride(1.94)}, UNRESOLVED),
+        ("native-private", {"private": 1.7, "private_ceiling": 1.72}, CONFIRMED),
+        ("native-private", {"ceiling": 1.25}, UNRESOLVED),
         ("native-bandwidth", {}, CONFIRMED),
         ("native-bandwidth", {"loads": 1.85}, REFUTED),
         ("native-bandwidth", {"loads": astride(1.78)}, UNRESOLVED),

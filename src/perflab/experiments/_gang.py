@@ -95,8 +95,8 @@ def threads(count: int) -> Iterator[Callable[[Sequence[Work]], list[Turn]]]:
         yield together
 
 
-CALCULATING = """
-import importlib.util, os, sys, time
+INDEPENDENT = """
+import array, importlib.util, os, sys, time
 
 def spread(number):
     if hasattr(os, "sched_setaffinity"):
@@ -104,28 +104,39 @@ def spread(number):
         os.sched_setaffinity(0, {cores[number % len(cores)]})
         os.sched_setaffinity(0, cores)
 
-spec = importlib.util.spec_from_file_location("perflab.kernels.limits", sys.argv[1])
-limits = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(limits)
+name, path, size = sys.argv[2], sys.argv[3], int(sys.argv[4])
+spec = importlib.util.spec_from_file_location("perflab.kernels." + name, path)
+kernels = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kernels)
+vector = array.array("d", [1.0]) * (size // 8)
+work = {
+    "limits": lambda rounds: kernels.arithmetic_nogil(rounds),
+    "sums": lambda rounds: kernels.sum_repeatedly_nogil(vector, rounds),
+}[name]
 for line in sys.stdin:
     begin, rounds = map(int, line.split())
-    spread(int(sys.argv[2]))
+    spread(int(sys.argv[1]))
     while time.monotonic_ns() < begin:
         pass
     started = time.monotonic_ns()
-    added = limits.arithmetic_nogil(rounds)
-    print(started, time.monotonic_ns(), added, flush=True)
+    answer = work(rounds)
+    print(started, time.monotonic_ns(), answer, flush=True)
 """
-"""Does rounds of arithmetic from the instant it is told: the ceiling, since it shares nothing with anybody."""
+"""Does rounds of work from the instant it is told: a ceiling, since it shares nothing but the machine with anybody."""
 
 
 @contextmanager
-def processes(count: int) -> Iterator[Callable[[Sequence[int]], list[Turn]]]:
-    """What has so many rounds of arithmetic done at once, each by a process of its own, at most ``count``."""
-    from perflab.kernels import limits
+def processes(count: int, summed_bytes: int = 0) -> Iterator[Callable[[Sequence[int]], list[Turn]]]:
+    """What has so many rounds done at once, each by a process of its own, at most ``count``.
 
+    A round is one of arithmetic, or a sum of ``summed_bytes`` that the process has to itself.
+    """
+    from perflab.kernels import limits, sums
+
+    kernels = ("sums", sums.__file__) if summed_bytes else ("limits", limits.__file__)
     with ExitStack() as stack:
-        members = [stack.enter_context(program(CALCULATING, limits.__file__, str(n))) for n in range(count)]
+        told = (str(number) for number in range(count))
+        members = [stack.enter_context(program(INDEPENDENT, n, *kernels, str(summed_bytes))) for n in told]
 
         def together(rounds: Sequence[int]) -> list[Turn]:
             called = members[: len(rounds)]

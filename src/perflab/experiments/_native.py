@@ -62,8 +62,15 @@ def arithmetic_right(rounds: int) -> Callable[[Sequence[Any]], bool]:
 
 
 def rounds_of(case: Case) -> int:
-    """Fewer where a case is one of many on one thread."""
+    """Of arithmetic, fewer where a case is one of many on one thread; or how often a thread's own data are added up."""
+    if case.workload == "private_sums":
+        return max(1, PRIVATE_BYTES // summed_bytes_of(case))
     return ROUNDS if case.workers else SHORT_ROUNDS
+
+
+def summed_bytes_of(case: Case) -> int:
+    """The size of what a worker has to itself; 0 for arithmetic, which needs nothing."""
+    return int(case.param("kib")) * KIB if case.workload == "private_sums" else 0
 
 
 def _same(case: Case, work: Work, units: float, answer: object) -> Job:
@@ -98,8 +105,7 @@ def _private_sums(case: Case) -> Job:
     """Vectors that nobody else touches, each small enough for a cache, added up again and again within one call."""
     from perflab.kernels import sums
 
-    size = int(case.param("kib")) * KIB
-    times = max(1, PRIVATE_BYTES // size)
+    size, times = summed_bytes_of(case), rounds_of(case)
 
     def on(vector: Any) -> Work:
         return lambda: sums.sum_repeatedly_nogil(vector, times)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from perflab.errors import WrongAnswer
 from perflab.experiments._gang import Turn, processes, span_ns, take_turn, threads
-from perflab.experiments._native import Job, job, rounds_of
+from perflab.experiments._native import Job, job, rounds_of, summed_bytes_of
 from perflab.experiments._native_claims import (
     CALCULATING,
     CHAIN,
@@ -71,11 +71,11 @@ def _judged(cells: Cells) -> Iterator[Group]:
         (
             Arm(cells.ceiling),
             Arm(cells.arithmetic, cells.ceiling),
-            Arm(cells.private, cells.ceiling),
             Arm(cells.loads, cells.arithmetic, memory_bytes=mib),
             Arm(cells.signature, cells.arithmetic),
         ),
     )
+    yield Group("private data", (Arm(cells.private_ceiling), Arm(cells.private, cells.private_ceiling)))
     yield Group("counters", (Arm(cells.padded), Arm(cells.adjacent, cells.padded), Arm(cells.atomic)))
     yield Group("taking the GIL back", (Arm(cells.seldom), Arm(cells.often, cells.seldom)))
     yield _pairs("twins", CALCULATING, SUMMING)
@@ -109,6 +109,7 @@ def _figures(cells: Cells) -> Iterator[Figure]:
     labels = {
         "independent processes: arithmetic": cells.ceiling,
         "arithmetic": cells.arithmetic,
+        f"independent processes: sums of {IN_CACHE_KIB} KiB": cells.private_ceiling,
         f"sums of {IN_CACHE_KIB} KiB of its own": cells.private,
         "reading memory": cells.loads,
         "counters far apart": cells.padded,
@@ -218,7 +219,7 @@ def _measures(case: Case, work: Job) -> Iterator[dict[str, Measure]]:
         yield {"alone_ns": lambda: _per_unit([take_turn(work.alone)], work, work.alone_units)}
     elif case.strategy == "processes":
         rounds = rounds_of(case)
-        with processes(case.workers) as independent:
+        with processes(case.workers, summed_bytes_of(case)) as independent:
             yield {
                 "alone_ns": lambda: _per_unit(independent([rounds]), work, 1.0),
                 "together_ns": lambda: _per_unit(independent([rounds] * case.workers), work, float(case.workers)),
@@ -249,11 +250,12 @@ EXPERIMENT = Experiment(
         "Each sample runs a piece of compiled work on one thread and then on all threads at once, or the other way "
         "round, and divides: that is the gain. Threads meet at a gate where they spin without the GIL, and have "
         "been put on cores of their own just before, so that they really begin together; from there the system may "
-        "move them. The ceiling is the gain of independent processes that calculate and touch no memory. Kinds of "
-        "work are: arithmetic in registers, sums of data in a thread's own cache, reading a vector far larger than "
-        "any cache, counters shared, side by side or far apart, functions that only say nogil in their signature, "
-        "and loops that take the GIL back every so often. Twins that differ in releasing the GIL and in nothing "
-        "else are compared on one thread. Every answer is checked: sums, counters, exclusive ors."
+        "move them. The ceiling is the gain of independent processes that calculate and touch no memory, for sums of "
+        "private data that of processes that do the same sums. Kinds of work are: arithmetic in registers, sums of "
+        "data in a thread's own cache, reading a vector far larger than any cache, counters shared, side by side or "
+        "far apart, functions that only say nogil in their signature, and loops that take the GIL back every so "
+        "often. Twins that differ in releasing the GIL and in nothing else are compared on one thread. Every answer "
+        "is checked: sums, counters, exclusive ors."
     ),
     limits=(
         "Shared virtual cores, hardware threads of one core and clocks that fall under load all lower the ceiling, "
