@@ -267,7 +267,7 @@ from perflab.kernels import limits, sharing, sums
 def view(code, size): return np.broadcast_to(np.ones(1, code), size)
 for call in {calls}:
     call = eval("lambda size: " + call)
-    print(max(observed(lambda flag: call(size)) for size in (2**power for power in range(20, {last}))), end=" ")
+    print(int(any(observed(lambda flag: call(size)) for size in (2**power for power in range(20, {last})))), end=" ")
 """
 TWINS = (
     "sums.sum_float64{}(view('d', size))",
@@ -291,9 +291,9 @@ RELEASING = (
 
 @pytest.mark.parametrize("end", ["", "_nogil"])
 def test_another_thread_runs_during_a_call_that_releases_the_gil(end):
-    """The setter gets its turn, at the latest when the call is long."""
+    """The setter gets its turn, at the latest when the call is long: half a second and more, for want of a core."""
     calls = [call.format(end) for call in TWINS] + ([REPEATED.format(end)] if end else list(RELEASING))
-    assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=28)), strict=True)) == dict.fromkeys(calls, "1")
+    assert dict(zip(calls, gil.printed(OBSERVE.format(calls=calls, last=32)), strict=True)) == dict.fromkeys(calls, "1")
 
 
 def test_no_thread_runs_during_a_call_that_holds_the_gil():
