@@ -264,6 +264,6 @@ EXPERIMENT = Experiment(
         "the GIL costs more than is shown here where other threads wait for it. On a free-threaded build there is no "
         "GIL to hold, and the sentences about holding it should come out refuted."
     ),
-    weight=5,
+    weight=6.5,
     place=30,
 )
