@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from perflab.model import Arm, BlockRecord, Case, Claim, Clause, Estimand, Relation, Role, Verdict
@@ -15,14 +13,18 @@ FASTER = Clause(TWO, "speedup", Estimand.RATIO, Relation.ABOVE, 1.3, ONE)
 ARMS = (Arm(ONE), Arm(TWO, ONE, "own"))
 
 
-def verdict_of(clauses, two_ns, contaminated):
-    """The verdict when one case takes 100 ns, the other ``two_ns``, with so many of 4 rounds contaminated."""
-    claim = Claim("c", "two are faster than one", clauses)
-    experiment = scripted_experiment("e", ARMS, [claim])
-    rounds = [scripted_round({ONE: 100, TWO: two_ns}, contaminated=index < contaminated) for index in range(4)]
+def judged(arms, clauses, seen, contaminated):
+    """Verdict and reason when each case takes the ns that were ``seen``, with so many of 4 rounds contaminated."""
+    experiment = scripted_experiment("e", arms, [Claim("c", "what the clauses say", clauses)])
+    rounds = [scripted_round(seen, contaminated=index < contaminated) for index in range(4)]
     run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
     (judgement,) = judge(run, "e", {"e": experiment})
     return judgement.verdict, judgement.reason
+
+
+def verdict_of(clauses, two_ns, contaminated):
+    """The same of two workers that take ``two_ns`` where one takes 100 ns."""
+    return judged(ARMS, clauses, {ONE: 100, TWO: two_ns}, contaminated)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +64,7 @@ def test_a_server_beside_the_workers_counts_as_a_demand_for_cores(server, expect
     ours, theirs = Case(strategy="rawarray", workers=2), Case(strategy="manager", workers=2)
     arms = (Arm(ours, theirs), Arm(theirs, cores=server))
     faster = Clause(ours, "speedup", Estimand.RATIO, Relation.ABOVE, 10, theirs)
-    experiment = scripted_experiment("e", arms, [Claim("c", "ten times as fast", (faster,))])
-    rounds = [scripted_round({ours: 100, theirs: 2500}, contaminated=True) for _ in range(4)]
-    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
-    (judgement,) = judge(run, "e", {"e": experiment})
-    assert judgement.verdict is expected
+    assert judged(arms, (faster,), {ours: 100, theirs: 2500}, 4)[0] is expected
 
 
 def of_both(ratio, contaminated, claim_of, relation=Relation.BELOW):
@@ -74,12 +72,7 @@ def of_both(ratio, contaminated, claim_of, relation=Relation.BELOW):
     pipe, other = Case(strategy="pipe", workers=2), Case(strategy="other", workers=2)
     clauses = claim_of(lambda case, bound: Clause(case, "wall_ns", Estimand.RATIO, relation, bound, pipe), other)
     arms = (Arm(pipe), Arm(other, pipe), Arm(ONE, pipe))
-    experiment = scripted_experiment("e", arms, [Claim("c", "it takes less", clauses)])
-    seen = {pipe: 1000, other: round(1000 * ratio), ONE: 1500}
-    rounds = [scripted_round(seen, contaminated=index < contaminated) for index in range(4)]
-    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
-    (judgement,) = judge(run, "e", {"e": experiment})
-    return judgement.verdict, judgement.reason
+    return judged(arms, clauses, {pipe: 1000, other: round(1000 * ratio), ONE: 1500}, contaminated)
 
 
 @pytest.mark.parametrize(
@@ -109,12 +102,6 @@ def test_a_clause_that_is_not_in_doubt_refutes_alone():
 
 def test_sameness_of_two_that_need_all_cores_is_judged_all_the_same():
     """The margin of a claim of sameness is widened by the A/A of the run instead."""
-    clause = Clause(Case(strategy="other", workers=2), "wall_ns", Estimand.RATIO, Relation.WITHIN, 0.1)
-    of = Case(strategy="pipe", workers=2)
-    experiment = scripted_experiment(
-        "e", (Arm(of), Arm(clause.case, of)), [Claim("c", "the same", (replace(clause, control=of),))]
-    )
-    rounds = [scripted_round({of: 1000, clause.case: 1001}, contaminated=True) for _ in range(4)]
-    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
-    (judgement,) = judge(run, "e", {"e": experiment})
-    assert judgement.verdict is Verdict.CONFIRMED
+    pipe, other = Case(strategy="pipe", workers=2), Case(strategy="other", workers=2)
+    same = Clause(other, "wall_ns", Estimand.RATIO, Relation.WITHIN, 0.1, pipe)
+    assert judged((Arm(pipe), Arm(other, pipe)), (same,), {pipe: 1000, other: 1001}, 4)[0] is Verdict.CONFIRMED
