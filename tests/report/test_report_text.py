@@ -22,7 +22,7 @@ from perflab.model import (
     Relation,
     Verdict,
 )
-from perflab.report import text, wording
+from perflab.report import html, text, wording
 from perflab.verdict import analyse
 
 
@@ -150,3 +150,11 @@ def test_a_case_is_told_by_what_sets_it_apart() -> None:
     assert wording.short_case(case, control) == "pool · fork · 2 workers"
     assert wording.short_case(case, case) == wording.case_words(case)
     assert wording.case_words(case) == "range sum · python · pool · fork · 2 workers · n = 100"
+
+
+def test_no_line_of_the_page_breaks_within_a_number() -> None:
+    """The spaces between thousands are not such as a browser may break at; others are."""
+    assert html.unbroken("slower: Manager 8 290× of 12 345 678 in 30 blocks") == (
+        "slower: Manager 8\u00a0290× of 12\u00a0345\u00a0678 in 30 blocks"
+    )
+    assert html.unbroken(8) == 8

@@ -32,7 +32,12 @@ def write(content: Content, pictures: Mapping[str, str]) -> str:
     """The page; ``pictures`` maps the stems of drawings to their SVG."""
     loader = PackageLoader("perflab.report", "templates")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=unbroken,
     )
     style = (files("perflab.report") / "templates" / "style.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
@@ -44,6 +49,11 @@ def write(content: Content, pictures: Mapping[str, str]) -> str:
         word=wording.word,
         meanings=wording.MEANINGS,
     )
+
+
+def unbroken(text: object) -> object:
+    """The same with spaces that no line breaks at between the thousands of a number; markup is left as it is."""
+    return re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "\N{NO-BREAK SPACE}", text) if type(text) is str else text
 
 
 def inline(drawing: Drawing, svg: str) -> Markup:
