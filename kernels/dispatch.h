@@ -8,6 +8,7 @@
  *   VECTOR_BYTES    width of a vector; 0: no vectors, plain C on single elements
  *   TARGET          the attribute that lets the compiler use the level's instructions
  *   INLINE          what a helper begins with; it is inlined whatever the flags say
+ *   APART           what a function begins with that is never inlined
  *   FUSE(x, one)    x, in a form that may become part of a fused multiply-add (see below)
  *   NOT_UNROLLED    before a loop whose body shall stand in the machine code once
  *   HIDE(pointer)   in it: the compiler no longer knows where pointer points, and moves no load out
@@ -60,9 +61,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define FORCE_INLINE static inline __attribute__((always_inline, unused))
+#define NEVER_INLINE static __attribute__((noinline, unused))
 #define ALIGN_64 __attribute__((aligned(64)))
 #else
 #define FORCE_INLINE static __forceinline
+#define NEVER_INLINE static __declspec(noinline)
 #define ALIGN_64 __declspec(align(64))
 #endif
 
@@ -70,6 +73,7 @@
 #define PASTE(stem, level) PASTED(stem, level)
 #define NAME(stem) PASTE(stem, LEVEL)
 #define INLINE FORCE_INLINE TARGET
+#define APART NEVER_INLINE TARGET
 
 /* Read where a value must be opaque; volatile, so that no compiler and no link-time pass knows it. */
 static const volatile double unseen_one = 1.0;

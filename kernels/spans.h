@@ -31,11 +31,11 @@ static inline int any_word(struct span all, uint64_t word, int equal) {
     return 0;
 }
 
-/* From here on a vector counts as read from memory: most of it is where a third-level cache has 32 MiB. */
-#define DISTANT_BYTES ((ptrdiff_t)20 << 20)
+/* From here on a vector counts as read from memory: part of it is where a third-level cache has 32 MiB. */
+#define DISTANT_BYTES ((ptrdiff_t)12 << 20)
 
 /* Vectors that a second-level cache holds are read half beside half, in two streams: on an AMD EPYC of family 26 with
- * vectors of 32 bytes that is 1.15 to 1.25 times as fast as one stream, with those of 64 bytes as fast, or 1.1 to 1.15
+ * vectors of 32 bytes that is 1.1 to 1.3 times as fast as one stream, with those of 64 bytes as fast, or 1.05 to 1.2
  * times where each load crosses a line and so asks for two at once, which pays up to two fifths of that cache. */
 #define BESIDE_FROM ((ptrdiff_t)56 << 10)
 #define CROSSING_BELOW ((ptrdiff_t)448 << 10)
