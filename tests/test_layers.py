@@ -31,6 +31,7 @@ ROWS = {
         "environment",
         "events",
         "pace",
+        "corespeed",
         "lock",
     ),
     4: ("verdict",),

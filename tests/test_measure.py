@@ -8,6 +8,7 @@ import pytest
 
 from perflab import host, lab, measure, rounds
 from perflab.clock import FakeClock
+from perflab.corespeed import CoreSpeed
 from perflab.guardian import remember
 from perflab.host import calibrate
 from perflab.household import Bench, Household, without_folders
@@ -82,6 +83,17 @@ def test_rounds_of_one_window_share_its_evidence(monkeypatch):
     assert [one.contaminated for one in rounds] == [True] * 6 + [False] * 4
     assert {one.evidence["wall_ns"] for one in rounds[:6]} == {60_000_000}
     assert {one.evidence["foreign_ns"] for one in rounds[6:]} == {0}
+
+
+def test_rounds_beside_a_slow_core_are_run_again(monkeypatch):
+    """A look after each window, and one before the first: both ends of a window judge it, and nothing else does."""
+    visit = Visit(monkeypatch, 40_000_000, 1_000_000_000)
+    looks = iter([100, 100, 100, 180, *[100] * 20])
+    visit.house.bench.core_speed = CoreSpeed((0,), lambda core: next(looks))
+    rounds = visit.rounds()
+    assert [index for index, one in enumerate(rounds) if one.replaced] == [2, 3]
+    assert [one.evidence["slowdown"] for one in rounds[:5]] == [1.0, 1.0, 1.8, 1.8, 1.0]
+    assert not any(one.contaminated for one in rounds[-2:])
 
 
 @pytest.mark.parametrize("second", [1, 2, 3, 4])

@@ -40,6 +40,10 @@ process_cpu_ns: Clock = time.process_time_ns
 """CPU time of this process, all its threads, user and system."""
 
 
+thread_cpu_ns: Clock = time.thread_time_ns
+"""CPU time of this thread: what it spends waiting for a core is not in it."""
+
+
 def pause(seconds: float) -> None:
     """Do nothing for ``seconds``; for bounded waits on the end of processes."""
     time.sleep(seconds)

@@ -10,6 +10,7 @@ from typing import Any
 
 from perflab import hosts, procfs
 from perflab.clock import Clock, monotonic_ns
+from perflab.corespeed import CoreSpeed
 from perflab.errors import CaseError
 from perflab.model import Arm, Experiment, Failure, Group, Observation, Plan
 
@@ -27,6 +28,7 @@ class Bench:
     ledger: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LEDGER_KEYS, 0.0))
     paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Folders by host name that its cases import from, before all others."""
+    core_speed: CoreSpeed = field(default_factory=CoreSpeed)
 
     @contextmanager
     def booked(self, kind: str) -> Iterator[None]:

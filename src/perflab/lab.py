@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import perflab
-from perflab import environment, hosts, measure, registry, store, verdict
+from perflab import corespeed, environment, hosts, measure, registry, store, verdict
 from perflab.clock import utc_now
 from perflab.errors import BadInput
 from perflab.events import (
@@ -142,6 +142,7 @@ def _measure(
 ) -> Outcome:
     begun = bench.clock()
     run = _resumed(order, folder) if order.resume else _begun(order, names, bench)
+    bench.core_speed = corespeed.of_machine(run.environment)
     weights = {name: registry.find("experiment", name).weight for name in run.experiments}
     budget_s = order.budget_s or bench.plan.scale * sum(weights.values())
     if journal.empty:

@@ -209,6 +209,7 @@ def _order_of(record: RoundRecord, group: Group) -> tuple[int, ...]:
 def _in_windows(house: Household, group: Group, planned: Iterator[tuple[int, ...]]) -> Iterator[RoundRecord]:
     """The rounds, judged by what the machine says of the window they lie in: a short round is below its ticks."""
     bench = house.bench
+    earlier = _slowdown(bench)
     for first in planned:
         before, window, own_cpu = _machine(bench), list[RoundRecord](), 0
         order: tuple[int, ...] | None = first
@@ -217,6 +218,10 @@ def _in_windows(house: Household, group: Group, planned: Iterator[tuple[int, ...
             window, own_cpu = [*window, record], own_cpu + used
             order = next(planned, None) if bench.clock() - before["wall_ns"] < WINDOW_NS else None
         passed = weigh(before, _machine(bench), own_cpu)
+        later = _slowdown(bench)
+        if earlier is not None and later is not None:
+            passed["slowdown"] = max(earlier, later)
+        earlier = later
         dirty = is_contaminated(passed, bench.plan.thresholds)
         yield from (replace(one, evidence={**one.evidence, **passed}, contaminated=dirty) for one in window)
 
@@ -234,6 +239,12 @@ def _one_round(house: Household, group: Group, order: Sequence[int]) -> tuple[Ro
         evidence |= {f"{name}:{arm.case.id}": value for name, value in answer["evidence"].items()}
     house.bench.on_round(group.name)
     return RoundRecord(samples, tuple(group.arms[index].case.id for index in order), evidence), own_cpu
+
+
+def _slowdown(bench: Bench) -> float | None:
+    """How much slower than it could be the slowest core is now."""
+    with bench.booked("evidence"):
+        return bench.core_speed.slowdown()
 
 
 def _machine(bench: Bench) -> dict[str, float]:

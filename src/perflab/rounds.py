@@ -42,4 +42,4 @@ def is_contaminated(evidence: Mapping[str, float], thresholds: Thresholds) -> bo
         taken = evidence.get(name, 0)
         if taken > thresholds.least_ns and taken > share * wall:
             return True
-    return False
+    return evidence.get("slowdown", 1.0) > thresholds.slowdown

@@ -15,6 +15,8 @@ class Thresholds:
     foreign_cpu: float = 0.20
     least_ns: int = 30_000_000
     """Kernel ticks are 10 ms: below three of them the evidence says nothing."""
+    slowdown: float = 1.4
+    """Beside a busy hardware thread Python code takes 1.6 to 1.9 times as long; a change of the clock takes less."""
     repeat: float = 0.25
     """At most this share of rounds is run again; if more are contaminated, the neighbour is constant."""
 

@@ -24,8 +24,9 @@ class RoundRecord:
     """One visit of each case of a group, in the order drawn; ``samples`` maps case ids to what they observed.
 
     ``evidence``: ``wall_ns`` of the round, ``steal_ns``, ``foreign_ns`` (CPU time of others), ``psi_us``,
-    ``throttled_us``, and for each case id ``run_delay_ns:<id>`` and ``involuntary:<id>``; what the system
-    does not tell is left out. ``replaced``: contaminated, and run again later in the same block.
+    ``throttled_us``, ``slowdown`` (how many times its shortest a fixed loop took on the slowest core), and for each
+    case id ``run_delay_ns:<id>`` and ``involuntary:<id>``; what the system does not tell is left out. ``replaced``:
+    contaminated, and run again later in the same block.
     """
 
     samples: Mapping[str, Mapping[str, Observation]]

@@ -161,6 +161,8 @@ def _rounds(analysis: Analysis, experiment: str, case: Case) -> Iterator[str]:
     switches = [one.evidence[f"involuntary:{case.id}"] for one in rounds if f"involuntary:{case.id}" in one.evidence]
     said = [f"{name} {units.human(ns, 'ns')}" for name, ns in told.items() if ns is not None]
     said += [f"{sum(switches):g} involuntary switches"] if switches else []
+    slowdowns = [one.evidence["slowdown"] for one in rounds if "slowdown" in one.evidence]
+    said += [f"a core up to {units.human(max(slowdowns), 'x')} as slow as at its best"] if slowdowns else []
     yield f"evidence   {', '.join(said) or 'this system tells none'}"
 
 

@@ -8,13 +8,16 @@ from itertools import islice
 from typing import TypeVar
 
 from perflab import units
-from perflab.model import Estimand, Estimate, Judgement, RoundRecord, Run
+from perflab.model import Estimand, Estimate, Judgement, RoundRecord, Run, Thresholds
 from perflab.verdict.evidence import plan_of
 from perflab.verdict.null import VOID_ABOVE, extent, is_void
 from perflab.verdict.second_look import GUARD_ALPHA, Dispute, Suspicion, dependent, disputed, drifting
 
 BUSY_ABOVE = 0.20
 """More contaminated rounds than this are worth a warning."""
+
+SLOW_ABOVE = Thresholds().slowdown
+"""A core so many times slower than at its best has flagged its round."""
 
 NULL_WIDE_ABOVE = 0.05
 """A/A wider than this widens the margins of most claims of sameness."""
@@ -50,14 +53,14 @@ def _disturbed(run: Run) -> Iterator[str]:
     if _contaminated(kept) > plan_of(run.settings).thresholds.repeat:
         yield (
             f"Something else kept this machine busy in {_percent(_contaminated(kept))} of the rounds, too many to run "
-            "again: they are flagged and counted. Strategies that need all cores look slower than they are; end the "
-            "neighbour ('perflab doctor' helps to find it) or use an idle machine, and run again."
+            f"again: they are flagged and counted{_elsewhere(kept)}. Strategies that need all cores look slower than "
+            "they are; end the neighbour ('perflab doctor' helps to find it) or use an idle machine, and run again."
         )
     elif _contaminated(rounds) > BUSY_ABOVE:
         yield (
-            f"The machine was busy: {_percent(_contaminated(rounds))} of the rounds were disturbed by other "
-            "programs, and repeated where that was allowed. Close what else runs ('perflab doctor' helps to "
-            "find it) and run again."
+            f"The machine was busy: {_percent(_contaminated(rounds))} of the rounds were disturbed by "
+            f"others{_elsewhere(rounds)}, and repeated where that was allowed. Close what else runs ('perflab doctor' "
+            "helps to find it) and run again."
         )
 
 
@@ -131,6 +134,18 @@ def _some(found: Iterator[T]) -> list[T]:
 
 def _contaminated(rounds: list[RoundRecord]) -> float:
     return sum(one.contaminated for one in rounds) / len(rounds) if rounds else 0.0
+
+
+def _elsewhere(rounds: list[RoundRecord]) -> str:
+    """In words, how often it was a core that ran slower than it can, beside another machine on the same hardware."""
+    slow = [one for one in rounds if one.evidence.get("slowdown", 1.0) > SLOW_ABOVE]
+    if not slow:
+        return ""
+    most = units.human(max(one.evidence["slowdown"] for one in slow), "x")
+    return (
+        f" (in {_percent(len(slow) / len(rounds))} a core ran up to {most} slower than at its best: another machine on "
+        "the same hardware, which only another hour or another machine can change)"
+    )
 
 
 def _percent(share: float) -> str:
