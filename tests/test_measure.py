@@ -96,6 +96,23 @@ def test_rounds_beside_a_slow_core_are_run_again(monkeypatch):
     assert not any(one.contaminated for one in rounds[-2:])
 
 
+def test_rounds_beside_a_slow_core_are_set_aside_where_others_are_left(monkeypatch):
+    """Too many to run again; of four rounds two are left, one, or none."""
+    for slow, aside in (([180], [0, 1]), ([180] * 2, []), ([180] * 4, [])):
+        visit = Visit(monkeypatch, 40_000_000, 1)
+        looks = iter([100, *slow, *[100] * 20])
+        visit.house.bench.core_speed = CoreSpeed((0,), lambda core, looks=looks: next(looks), {0: 100})
+        assert [index for index, one in enumerate(visit.rounds()) if one.replaced] == aside
+
+
+def test_long_samples_are_looked_at_one_by_one(monkeypatch):
+    """What passes between the ends of a long round is seen as well."""
+    visit = Visit(monkeypatch, 100_000_000, 1)
+    looks = iter([100, 180, 100, *[100] * 20])
+    visit.house.bench.core_speed = CoreSpeed((0,), lambda core: next(looks))
+    assert [one.evidence["slowdown"] for one in visit.rounds() if one.contaminated] == [1.8]
+
+
 @pytest.mark.parametrize("second", [1, 2, 3, 4])
 def test_a_contaminated_window_is_run_again_in_its_own_order(monkeypatch, second):
     """The replaced round has one of the same order at the end, which takes its place; whichever round it was."""

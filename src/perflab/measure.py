@@ -32,7 +32,7 @@ from perflab.model import (
     Observation,
     RoundRecord,
 )
-from perflab.rounds import is_contaminated, orders, to_repeat, weigh
+from perflab.rounds import is_contaminated, orders, to_repeat, to_set_aside, weigh
 
 MOST_ROUNDS = 20
 """Beyond so many a median of rounds gains little, while starting fresh hosts costs the same."""
@@ -188,7 +188,9 @@ def _all_rounds(house: Household, group: Group, rng: random.Random) -> list[Roun
     rounds = list(_in_windows(house, group, _orders(house, group, rng)))
     again = to_repeat([one.contaminated for one in rounds], house.bench.plan.thresholds)
     fresh = list(_in_windows(house, group, (_order_of(rounds[index], group) for index in again)))
-    return [*(replace(one, replaced=index in again) for index, one in enumerate(rounds)), *fresh]
+    every = [*(replace(one, replaced=index in again) for index, one in enumerate(rounds)), *fresh]
+    aside = to_set_aside([None if one.replaced else one.evidence for one in every], house.bench.plan.thresholds)
+    return [replace(one, replaced=True) if index in aside else one for index, one in enumerate(every)]
 
 
 def _orders(house: Household, group: Group, rng: random.Random) -> Iterator[tuple[int, ...]]:
@@ -209,30 +211,28 @@ def _order_of(record: RoundRecord, group: Group) -> tuple[int, ...]:
 def _in_windows(house: Household, group: Group, planned: Iterator[tuple[int, ...]]) -> Iterator[RoundRecord]:
     """The rounds, judged by what the machine says of the window they lie in: a short round is below its ticks."""
     bench = house.bench
-    earlier = _slowdown(bench)
+    looks = Looks(bench)
     for first in planned:
         before, window, own_cpu = _machine(bench), list[RoundRecord](), 0
         order: tuple[int, ...] | None = first
         while order is not None:
-            record, used = _one_round(house, group, order)
+            record, used = _one_round(house, group, order, looks)
             window, own_cpu = [*window, record], own_cpu + used
             order = next(planned, None) if bench.clock() - before["wall_ns"] < WINDOW_NS else None
         passed = weigh(before, _machine(bench), own_cpu)
-        later = _slowdown(bench)
-        if earlier is not None and later is not None:
-            passed["slowdown"] = max(earlier, later)
-        earlier = later
+        passed |= looks.since_last()
         dirty = is_contaminated(passed, bench.plan.thresholds)
         yield from (replace(one, evidence={**one.evidence, **passed}, contaminated=dirty) for one in window)
 
 
-def _one_round(house: Household, group: Group, order: Sequence[int]) -> tuple[RoundRecord, int]:
+def _one_round(house: Household, group: Group, order: Sequence[int], looks: Looks) -> tuple[RoundRecord, int]:
     """One visit of each case; and the CPU ns that these took."""
     samples: dict[str, Mapping[str, Observation]] = {}
     evidence: dict[str, float] = {}
     own_cpu = 0
     for index in order:
         arm = group.arms[index]
+        looks.when_due()
         answer = ask(house, arm, op="sample", case=arm.case.id)
         samples[arm.case.id] = answer["values"]
         own_cpu += answer["evidence"].pop("cpu_ns")
@@ -241,10 +241,30 @@ def _one_round(house: Household, group: Group, order: Sequence[int]) -> tuple[Ro
     return RoundRecord(samples, tuple(group.arms[index].case.id for index in order), evidence), own_cpu
 
 
-def _slowdown(bench: Bench) -> float | None:
-    """How much slower than it could be the slowest core is now."""
-    with bench.booked("evidence"):
-        return bench.core_speed.slowdown()
+class Looks:
+    """Looks at the speed of the cores: at both ends of each window, and between samples where it is a long one."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._found = bench, list[float]()
+        self._look()
+
+    def when_due(self) -> None:
+        """Look, if the last time is longer ago than a window lasts."""
+        if self._bench.clock() - self._at > WINDOW_NS:
+            self._look()
+
+    def since_last(self) -> dict[str, float]:
+        """What the window that ends now has to tell; its last look is the first of the next."""
+        self._look()
+        found, self._found = self._found, self._found[-1:]
+        return {"slowdown": max(found)} if found else {}
+
+    def _look(self) -> None:
+        with self._bench.booked("evidence"):
+            slowdown = self._bench.core_speed.slowdown()
+        if slowdown is not None:
+            self._found.append(slowdown)
+        self._at = self._bench.clock()
 
 
 def _machine(bench: Bench) -> dict[str, float]:

@@ -26,6 +26,18 @@ def to_repeat(contaminated: Sequence[bool], thresholds: Thresholds) -> list[int]
     return dirty if len(dirty) <= thresholds.repeat * len(contaminated) else []
 
 
+def to_set_aside(kept: Sequence[Mapping[str, float] | None], thresholds: Thresholds) -> list[int]:
+    """Which of these rounds (None: not to be counted) count no longer: those beside a slow core, if enough were not."""
+    slow = [index for index, one in enumerate(kept) if one is not None and beside_slow_core(one, thresholds)]
+    clean = sum(one is not None for one in kept) - len(slow)
+    return slow if clean >= thresholds.least_clean else []
+
+
+def beside_slow_core(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
+    """Whether a core was then so much slower than at its best that another machine must have used it too."""
+    return evidence.get("slowdown", 1.0) > thresholds.slowdown
+
+
 def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: float) -> dict[str, float]:
     """What passed between two readings; ``foreign_ns`` is the busy time that was neither the lab's nor its hosts'."""
     passed = {name: after[name] - before[name] for name in after if name in before}
@@ -42,4 +54,4 @@ def is_contaminated(evidence: Mapping[str, float], thresholds: Thresholds) -> bo
         taken = evidence.get(name, 0)
         if taken > thresholds.least_ns and taken > share * wall:
             return True
-    return evidence.get("slowdown", 1.0) > thresholds.slowdown
+    return beside_slow_core(evidence, thresholds)

@@ -56,7 +56,7 @@ def test_the_evidence_of_a_claim_is_all_of_it(analysis: Analysis) -> None:
         values = ", ".join(wording.value(Estimate(value, None, None), "x") for value in result.estimate.values)
         assert values.count("×") >= report_samples.BLOCKS - 1 and values in said
     assert said.count("clause ") == 2 and "clause 2, positive control" in said
-    assert "47 kept, 1 replaced, 4 flagged as contaminated" in said and "stolen 48.0 ms" in said
+    assert "47 kept, 1 set aside, 4 flagged as contaminated" in said and "stolen 48.0 ms" in said
     assert "refuted by an interval wholly above 1.20×" in said and judgement.reason in said
 
 

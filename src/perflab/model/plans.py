@@ -17,6 +17,9 @@ class Thresholds:
     """Kernel ticks are 10 ms: below three of them the evidence says nothing."""
     slowdown: float = 1.4
     """Beside a busy hardware thread Python code takes 1.6 to 1.9 times as long; a change of the clock takes less."""
+    least_clean: int = 2
+    """So many rounds of a visit without a slow core are enough to set those with one aside: it is there for a tenth of
+    a second or for many, and moves a ratio by far more than rounds without it differ."""
     repeat: float = 0.25
     """At most this share of rounds is run again; if more are contaminated, the neighbour is constant."""
 

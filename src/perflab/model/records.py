@@ -25,8 +25,8 @@ class RoundRecord:
 
     ``evidence``: ``wall_ns`` of the round, ``steal_ns``, ``foreign_ns`` (CPU time of others), ``psi_us``,
     ``throttled_us``, ``slowdown`` (how many times its shortest a fixed loop took on the slowest core), and for each
-    case id ``run_delay_ns:<id>`` and ``involuntary:<id>``; what the system does not tell is left out. ``replaced``:
-    contaminated, and run again later in the same block.
+    case id ``run_delay_ns:<id>`` and ``involuntary:<id>``; what the system does not tell is left out. ``replaced``: set
+    aside, as it was contaminated and run again later in the same block, or beside a slow core while others were not.
     """
 
     samples: Mapping[str, Mapping[str, Observation]]

@@ -103,7 +103,7 @@ def quiet(analysis: Analysis) -> tuple[str, ...]:
     rounds = [r for block in analysis.run.blocks for group in block.groups for r in group.rounds]
     disturbed, again = sum(r.contaminated for r in rounds), sum(r.replaced for r in rounds)
     said = "none of them disturbed by others" if not disturbed else f"{disturbed} of them disturbed by others"
-    sentences += [f"{wording.plural(len(rounds), 'round')}, {said}, {again} run again."] if rounds else []
+    sentences += [f"{wording.plural(len(rounds), 'round')}, {said}, {again} set aside for others."] if rounds else []
     return tuple(sentences or ["Nothing was measured that could tell."])
 
 

@@ -133,7 +133,10 @@ def _clause(analysis: Analysis, judgement: Judgement, number: int, result: Claus
     yield f"  outcome    {wording.held(result.holds)}", ""
     yield f"  {'refuted by' if clause.role is Role.DECIDES else 'fails with'} {wording.would_refute(result, unit)}", ""
     if estimate.all_value is not None:
-        yield f"  with replaced rounds put back: {wording.value(_all(estimate.all_value), unit, clause.estimand)}", ""
+        yield (
+            f"  with the rounds set aside: {wording.value(_all(estimate.all_value), unit, clause.estimand)}",
+            "",
+        )
     values = (wording.value(_all(value), unit, clause.estimand) for value in estimate.values)
     yield f"  blocks     {', '.join(values) or 'none'}", ""
     yield from ((f"  {line}", "") for line in _rounds(analysis, judgement.experiment, clause.case))
@@ -151,7 +154,7 @@ def _rounds(analysis: Analysis, experiment: str, case: Case) -> Iterator[str]:
         yield "rounds     none: observed once a block, or not at all"
         return
     replaced, flagged = sum(one.replaced for one in rounds), sum(one.contaminated for one in rounds)
-    yield f"rounds     {len(rounds) - replaced} kept, {replaced} replaced, {flagged} flagged as contaminated"
+    yield f"rounds     {len(rounds) - replaced} kept, {replaced} set aside, {flagged} flagged as contaminated"
     told = {
         "stolen": _sum(rounds, "steal_ns"),
         "CPU time of others": _sum(rounds, "foreign_ns"),
