@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from perflab.model import Arm, BlockRecord, Case, Claim, Clause, Estimand, Relation, Role, Verdict
@@ -105,3 +107,38 @@ def test_sameness_of_two_that_need_all_cores_is_judged_all_the_same():
     pipe, other = Case(strategy="pipe", workers=2), Case(strategy="other", workers=2)
     same = Clause(other, "wall_ns", Estimand.RATIO, Relation.WITHIN, 0.1, pipe)
     assert judged((Arm(pipe), Arm(other, pipe)), (same,), {pipe: 1000, other: 1001}, 4)[0] is Verdict.CONFIRMED
+
+
+def beside_a_slow_core(arms, clauses, seen, slowdown):
+    """Verdict and reason when each case takes the ns that were ``seen``, while a core was so many times slower."""
+    experiment = scripted_experiment("e", arms, [Claim("c", "what the clauses say", clauses)])
+    one = scripted_round(seen, contaminated=slowdown > 1.4)
+    rounds = [replace(one, evidence={"wall_ns": 1e8, "foreign_ns": 0, "slowdown": slowdown})] * 4
+    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
+    (judgement,) = judge(run, "e", {"e": experiment})
+    return judgement.verdict, judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("two_ns", "slowdown", "expected"),
+    [
+        (100, 1.1, Verdict.REFUTED),
+        (100, 1.8, Verdict.UNRESOLVED),
+        (50, 1.8, Verdict.CONFIRMED),
+        (160, 1.8, Verdict.REFUTED),
+    ],
+)
+def test_a_slow_core_lifts_what_it_can_have_done_itself(two_ns, slowdown, expected):
+    """It makes two workers up to twice as slow, no more; 100 ns against 1.3 may be its doing, 160 ns is not."""
+    verdict, reason = beside_a_slow_core(ARMS, (FASTER,), {ONE: 100, TWO: two_ns}, slowdown)
+    assert verdict is expected
+    assert ("another machine slowed a core down in 100 %" in reason) is (expected is Verdict.UNRESOLVED)
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(0.7, Verdict.CONFIRMED), (1.4, Verdict.REFUTED)])
+def test_of_two_that_need_all_cores_a_slow_one_meets_both(ratio, expected):
+    """It is woken as at other times, and what it slows it slows in both."""
+    pipe, other = Case(strategy="pipe", workers=2), Case(strategy="other", workers=2)
+    below = Clause(other, "wall_ns", Estimand.RATIO, Relation.BELOW, 1.0, pipe)
+    seen = {pipe: 1000, other: round(1000 * ratio)}
+    assert beside_a_slow_core((Arm(pipe), Arm(other, pipe)), (below,), seen, 1.8)[0] is expected

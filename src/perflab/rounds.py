@@ -38,6 +38,12 @@ def beside_slow_core(evidence: Mapping[str, float], thresholds: Thresholds) -> b
     return evidence.get("slowdown", 1.0) > thresholds.slowdown
 
 
+def has_neighbour(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
+    """Whether a contaminated round's evidence names others on this machine, or nothing; a slow core alone is not one."""
+    ticks = {name: value for name, value in evidence.items() if name != "slowdown"}
+    return not beside_slow_core(evidence, thresholds) or is_contaminated(ticks, thresholds)
+
+
 def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: float) -> dict[str, float]:
     """What passed between two readings; ``foreign_ns`` is the busy time that was neither the lab's nor its hosts'."""
     passed = {name: after[name] - before[name] for name in after if name in before}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from perflab import units
 from perflab.model import Case, Claim, ClauseResult, Judgement, Role, Verdict
-from perflab.verdict.clauses import against_wider, fault, judge_clause, of_all_cores, void_kind
+from perflab.verdict.clauses import against_wider, by_far, fault, judge_clause, of_all_cores, void_kind
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.words import sentence, short, smallest_effect, subject
 
@@ -94,26 +94,30 @@ def _precondition(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
 def _biased(evidence: Evidence, results: tuple[ClauseResult, ...]) -> str:
     """Beside a neighbour that stays, slowness of what needs more cores proves nothing.
 
-    Nor does it prove anything which of two that need them all is somewhat slower. A precondition or a positive control
-    that holds in the same blocks shows that the cores were there, and lifts the doubt; a clause that refutes and is not
-    in doubt needs no others.
+    Nor does it prove anything which of two that need them all is somewhat slower. Beside cores that another machine
+    slows down only the first is in doubt, and not if it is by far: such a core still runs at half of its speed, and
+    wakes as it would. A precondition or a positive control that holds in the same blocks shows that the cores were
+    there, and lifts the doubt; a clause that refutes and is not in doubt needs no others.
     """
     controls = _of(results, Role.PRECONDITION) + _of(results, Role.SUPPORTS)
-    if evidence.busy <= evidence.busy_above or any(result.holds for result in controls):
+    busy, slow = (share > evidence.busy_above for share in (evidence.busy, evidence.slow))
+    if not (busy or slow) or any(result.holds for result in controls):
         return ""
     deciding = _of(results, Role.DECIDES)
     doubtful = {
-        "that alone slows what needs more cores": [one for one in deciding if against_wider(evidence, one)],
+        "that alone slows what needs more cores": [
+            one for one in deciding if against_wider(evidence, one) and (busy or not by_far(one))
+        ],
         "that changes which of two that need all cores is slower": [
-            one for one in deciding if of_all_cores(evidence, one)
+            one for one in deciding if busy and of_all_cores(evidence, one)
         ],
     }
     if any(one.holds is False and all(one not in found for found in doubtful.values()) for one in deciding):
         return ""
-    share = units.human(evidence.busy, "share")
+    who = "others kept the machine busy" if busy else "another machine slowed a core down"
+    share = units.human(evidence.busy if busy else evidence.slow, "share")
     reasons = (
-        f"others kept the machine busy in {share} of the rounds, and {why}: "
-        f"{_sentences(evidence, found)}; run it again on an idle machine"
+        f"{who} in {share} of the rounds, and {why}: {_sentences(evidence, found)}; run it again on an idle machine"
         for why, found in doubtful.items()
         if found
     )

@@ -88,10 +88,16 @@ def of_all_cores(evidence: Evidence, result: ClauseResult) -> bool:
     demands = (evidence.demand(clause.case), evidence.demand(clause.control))
     if min(demands) < evidence.cores or not quantity_of(evidence, clause).observed.endswith("_ns"):
         return False
+    return not by_far(result)
+
+
+def by_far(result: ClauseResult) -> bool:
+    """Whether a ratio is further from its bound than what shares a core equally with it could have moved it."""
+    clause = result.clause
     low, high = result.estimate.low or 0.0, result.estimate.high or 0.0
     if clause.estimand is not Estimand.RATIO or min(clause.bound, low, high) <= 0:
-        return True
-    return min(abs(math.log(end / clause.bound)) for end in (low, high)) < math.log(TURNED)
+        return False
+    return min(abs(math.log(end / clause.bound)) for end in (low, high)) >= math.log(TURNED)
 
 
 def half_width(result: ClauseResult) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from perflab import registry
 from perflab.errors import BadRun
 from perflab.model import PLANS, BlockRecord, Case, Design, Estimate, Experiment, Failure, Plan, Settings
+from perflab.rounds import beside_slow_core, has_neighbour
 from perflab.verdict.values import BlockTable, tabulate
 
 NULL = "null"
@@ -30,7 +31,9 @@ class Evidence:
     failures: Mapping[str, Failure]
     null: Mapping[str, Estimate]
     busy: float = 0.0
-    """The share of rounds that others disturbed and that were not run again."""
+    """The share of rounds that others on this machine disturbed and that were not run again."""
+    slow: float = 0.0
+    """The share of rounds beside a core that another machine slowed down, and that were not set aside."""
     busy_above: float = 1.0
     """The share from which on the neighbour is taken to be constant."""
     cores: int = 1
@@ -55,6 +58,7 @@ def gather(
     for group in (group for block in own for group in block.groups):
         failures = {**group.failures, **failures}
     kept = [one for block in own for group in block.groups for one in group.rounds if not one.replaced]
+    thresholds = plan_of(settings).thresholds
     return Evidence(
         experiment=experiment,
         design=experiment.design(settings),
@@ -63,8 +67,9 @@ def gather(
         failures=failures,
         # The A/A of a run judges the others; it cannot excuse itself.
         null={} if experiment.name == NULL else null,
-        busy=sum(one.contaminated for one in kept) / max(1, len(kept)),
-        busy_above=plan_of(settings).thresholds.repeat,
+        busy=sum(one.contaminated and has_neighbour(one.evidence, thresholds) for one in kept) / max(1, len(kept)),
+        slow=sum(beside_slow_core(one.evidence, thresholds) for one in kept) / max(1, len(kept)),
+        busy_above=thresholds.repeat,
         cores=settings.cores,
     )
 
