@@ -39,7 +39,7 @@ def beside_slow_core(evidence: Mapping[str, float], thresholds: Thresholds) -> b
 
 
 def has_neighbour(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
-    """Whether a contaminated round's evidence names others on this machine, or nothing; a slow core alone is not one."""
+    """Whether a contaminated round had others on this machine beside it, by its evidence; a slow core alone is none."""
     ticks = {name: value for name, value in evidence.items() if name != "slowdown"}
     return not beside_slow_core(evidence, thresholds) or is_contaminated(ticks, thresholds)
 
