@@ -21,7 +21,9 @@ def append_all(journal, lines):
 
 
 RUN = Run(
-    settings=Settings("quick", 2, ("fork", "spawn"), "fork", (("range_sum/python", 31.5),), (("workers", (1, 2)),)),
+    settings=Settings(
+        "quick", 2, ("fork", "spawn"), "fork", (("range_sum/python", 31.5),), (("workers", (1, 2)),), (3, 11)
+    ),
     experiments=("null",),
     seed=7,
     environment={"python": "3.11.7"},
@@ -52,6 +54,14 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path):
     """Header, blocks and closing line survive the way to disk and back, field by field."""
     written(tmp_path, store.block_line(BLOCK), END)
     assert store.load(tmp_path) == replace(RUN, blocks=(BLOCK,), ended=END)
+
+
+@pytest.mark.parametrize(("told", "expected"), [("3.13.0rc2+", (3, 13)), ("3.9.1", (3, 9)), ("", None)])
+def test_a_run_keeps_the_version_that_measured_it(tmp_path, told, expected):
+    """Whatever Python reads it: designs differ by version, and the run holds what that one designed."""
+    with store.journal(tmp_path) as journal:
+        journal.append(store.header(replace(RUN, environment={"python": told})))
+    assert store.load(tmp_path).settings.python == (expected or Settings().python)
 
 
 def test_the_file_itself_is_a_run_as_well(tmp_path):

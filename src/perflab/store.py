@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -151,6 +152,12 @@ def _parse(file: Path, number: int, line: bytes) -> Any:
         raise BadRun(f"{file} {what} ({error}); measure again, or give a folder that 'perflab run-all' wrote") from None
 
 
+def _as_measured(settings: Settings, environment: Mapping[str, Any]) -> Settings:
+    """With the version of Python that measured, which another one may now read."""
+    found = re.match(r"(\d+)\.(\d+)", str(environment.get("python", "")))
+    return replace(settings, python=(int(found[1]), int(found[2]))) if found else settings
+
+
 def _run_from(file: Path, documents: list[Any]) -> Run:
     head = documents[0]
     _check_schema_name(file, head)
@@ -160,7 +167,7 @@ def _run_from(file: Path, documents: list[Any]) -> Run:
     blocks = [block_from(one) for one in documents[1:] if one["kind"] == "block"]
     ends = [one for one in documents[1:] if one["kind"] == "end"]
     return Run(
-        settings=Settings.from_json(head["settings"]),
+        settings=_as_measured(Settings.from_json(head["settings"]), head["environment"]),
         experiments=tuple(head["experiments"]),
         seed=head["seed"],
         environment=head["environment"],

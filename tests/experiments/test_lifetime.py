@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from sharing_support import METHODS, claim_of, design_of, observe, verdict
@@ -13,7 +14,9 @@ from sharing_support import METHODS, claim_of, design_of, observe, verdict
 from perflab import procfs
 from perflab.errors import WrongAnswer
 from perflab.experiments import _lifetimes, lifetime
-from perflab.model import Settings, Verdict
+from perflab.model import Case, Settings, Verdict
+from perflab.testing import scripted_blocks, scripted_run
+from perflab.verdict import judge
 
 CONFIRMED, REFUTED, UNRESOLVED = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNRESOLVED
 REMAINS, GONE, KEPT = lifetime.REMAINS, lifetime.GONE, lifetime.KEPT
@@ -118,14 +121,21 @@ def test_verdicts_on_both_sides(claim: str, values: tuple[str, ...], expected: V
 
 
 @pytest.mark.parametrize("claim", ["S25-track", "S25-reader-track"])
-def test_the_argument_track_is_judged_where_it_exists(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the argument the claim is not applicable and says why; with it both outcomes have their verdict."""
-    monkeypatch.setattr(lifetime, "HAS_TRACK", False)
-    assert verdict("lifetime", claim, {}) is Verdict.NOT_APPLICABLE
-    monkeypatch.setattr(lifetime, "HAS_TRACK", True)
-    (label,) = _labels(claim)
-    assert verdict("lifetime", claim, {label: REMAINS}) is CONFIRMED
-    assert verdict("lifetime", claim, {label: GONE}) is REFUTED
+def test_the_argument_track_is_judged_where_it_exists(claim: str) -> None:
+    """By the Python that measured: before 3.13 the claim is not applicable and says why, whatever Python reads it."""
+
+    def found(python: tuple[int, int], outcome: str) -> Verdict:
+        settings = Settings("quick", python=python)
+        event = lifetime.UNTRACKED if claim == "S25-track" else lifetime.UNTRACKED_READER
+        case = Case(strategy="SharedMemory", params=(("event", event),))
+        assert (case in design_of("lifetime", settings).cases) is (python >= (3, 13))
+        run = scripted_run(scripted_blocks("lifetime", {case: [outcome] * 6}, "outcome"), "quick", ["lifetime"])
+        judgements = judge(replace(run, settings=settings), "lifetime")
+        return next(one.verdict for one in judgements if one.claim.id == claim)
+
+    assert found((3, 12), REMAINS) is Verdict.NOT_APPLICABLE
+    assert found((3, 13), REMAINS) is CONFIRMED
+    assert found((3, 14), GONE) is REFUTED
 
 
 def test_without_fork_segments_are_still_observed() -> None:

@@ -28,8 +28,8 @@ from perflab.outcomes import always
 EXITS, KILLED = "creator exits", "creator is killed"
 FORGOTTEN, UNTRACKED = "creator exits, forgotten by its tracker", "creator exits, track=False"
 READER, UNTRACKED_READER, CHILD = "reader exits", "reader exits, track=False", "child exits"
-HAS_TRACK = sys.version_info >= (3, 13)
-"""Whether SharedMemory() takes the argument ``track``: where it does not, nothing can be asked of it."""
+TRACK_SINCE = (3, 13)
+"""The Python from which on SharedMemory() takes the argument ``track``: before, nothing can be asked of it."""
 
 QUANTITIES = (
     Quantity("outcome", "", "whether a name (for a Manager: a server that answers) is left"),
@@ -40,11 +40,12 @@ QUANTITIES = (
 def design(settings: Settings) -> Design:
     """Everything is observed once a block."""
     methods = settings.override("start_method") or settings.start_methods
+    has_track = settings.python >= TRACK_SINCE
     forks = "fork" in methods
-    segment = [EXITS, KILLED, FORGOTTEN, READER, CHILD, *([UNTRACKED, UNTRACKED_READER] if HAS_TRACK else [])]
+    segment = [EXITS, KILLED, FORGOTTEN, READER, CHILD, *([UNTRACKED, UNTRACKED_READER] if has_track else [])]
     others = [(kind, event) for kind in ("RawArray", "Manager") for event in (EXITS, KILLED)] if forks else []
     cases = [_case("SharedMemory", event) for event in segment] + [_case(*pair) for pair in others]
-    claims = (*_segment_claims(), *_forked_claims(forks))
+    claims = (*_segment_claims(has_track), *_forked_claims(forks))
     return Design((Group("lifetimes", tuple(map(Arm, cases)), single=True),), claims, (_figure(claims),))
 
 
@@ -64,10 +65,10 @@ def _keeps(kind: str, event: str) -> Clause:
     return always(case, "memory", KEPT, label)
 
 
-def _segment_claims() -> Iterator[Claim]:
+def _segment_claims(has_track: bool) -> Iterator[Claim]:
     kind, no_track = (
         "SharedMemory",
-        "" if HAS_TRACK else "SharedMemory() has no argument track here; it came with Python 3.13",
+        "" if has_track else "SharedMemory() has no argument track here; it came with Python 3.13",
     )
     yield Claim(
         "S25",
@@ -86,7 +87,7 @@ def _segment_claims() -> Iterator[Claim]:
     yield Claim(
         "S25-track",
         "With track=False a SharedMemory stays after its creator's exit",
-        (_ends(kind, UNTRACKED, REMAINS),) if HAS_TRACK else (),
+        (_ends(kind, UNTRACKED, REMAINS),) if has_track else (),
         ("S25",),
         not_applicable=no_track,
     )
@@ -100,7 +101,7 @@ def _segment_claims() -> Iterator[Claim]:
     yield Claim(
         "S25-reader-track",
         "With track=False a program that only read a segment leaves it to its owner",
-        (_ends(kind, UNTRACKED_READER, REMAINS),) if HAS_TRACK else (),
+        (_ends(kind, UNTRACKED_READER, REMAINS),) if has_track else (),
         ("S25",),
         not_applicable=no_track,
     )
@@ -175,7 +176,7 @@ WAYS = {
 
 def _program(event: str) -> AbstractContextManager[Mapping[str, dict[str, str]]]:
     """The program that shows the event, and others with it."""
-    untracked = ("untracked",) if HAS_TRACK else ()
+    untracked = ("untracked",) if sys.version_info >= TRACK_SINCE else ()
     if event == KILLED:
         return creators("killed", "tracked")
     if event in (READER, UNTRACKED_READER):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,8 @@ class Settings:
     default_start_method: str = "fork"
     speeds: tuple[tuple[str, float], ...] = ()
     overrides: tuple[tuple[str, tuple[int | str, ...]], ...] = ()
+    python: tuple[int, ...] = tuple(sys.version_info[:2])
+    """Major and minor version of the Python that measures; for a stored run, of the one that did."""
 
     def override(self, name: str) -> tuple[Any, ...]:
         """What ``--set name=…`` gave, or an empty tuple."""
