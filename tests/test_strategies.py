@@ -57,6 +57,9 @@ class Observed:
         return self.checks[check]["found"]
 
 
+ENVIRONMENT = dict(os.environ)
+"""As it was when this was imported: pytest changes it from test to test, while others' threads would read it."""
+
 AHEAD = ThreadPoolExecutor(2)
 """What waits for the processes of two cells at a time, while the tests judge those before them."""
 begun: dict[tuple[str, str], Future[Observed]] = {}
@@ -94,7 +97,7 @@ def start(folders: ExitStack, name: str, method: str) -> tuple[subprocess.Popen[
     path = os.pathsep.join([HERE, *filter(None, sys.path)])
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(temporary), "STRATEGY_SCRATCH": str(scratch)},
+        env={**ENVIRONMENT, "PYTHONPATH": path, "TMPDIR": str(temporary), "STRATEGY_SCRATCH": str(scratch)},
         stdout=folders.enter_context((scratch / "stdout").open("wb")),
         stderr=folders.enter_context((scratch / "stderr").open("wb")),
         start_new_session=True,
