@@ -15,11 +15,12 @@ FASTER = Clause(TWO, "speedup", Estimand.RATIO, Relation.ABOVE, 1.3, ONE)
 ARMS = (Arm(ONE), Arm(TWO, ONE, "own"))
 
 
-def judged(arms, clauses, seen, contaminated):
+def judged(arms, clauses, seen, contaminated, evidence=None):
     """Verdict and reason when each case takes the ns that were ``seen``, with so many of 4 rounds contaminated."""
     experiment = scripted_experiment("e", arms, [Claim("c", "what the clauses say", clauses)])
     rounds = [scripted_round(seen, contaminated=index < contaminated) for index in range(4)]
-    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
+    group = scripted_group([replace(one, evidence=evidence or one.evidence) for one in rounds])
+    run = scripted_run([BlockRecord("e", block, block, (group,)) for block in range(8)])
     (judgement,) = judge(run, "e", {"e": experiment})
     return judgement.verdict, judgement.reason
 
@@ -110,13 +111,9 @@ def test_sameness_of_two_that_need_all_cores_is_judged_all_the_same():
 
 
 def beside_a_slow_core(arms, clauses, seen, slowdown):
-    """Verdict and reason when each case takes the ns that were ``seen``, while a core was so many times slower."""
-    experiment = scripted_experiment("e", arms, [Claim("c", "what the clauses say", clauses)])
-    one = scripted_round(seen, contaminated=slowdown > 1.4)
-    rounds = [replace(one, evidence={"wall_ns": 1e8, "foreign_ns": 0, "slowdown": slowdown})] * 4
-    run = scripted_run([BlockRecord("e", block, block, (scripted_group(rounds),)) for block in range(8)])
-    (judgement,) = judge(run, "e", {"e": experiment})
-    return judgement.verdict, judgement.reason
+    """The same while a core was so many times slower, and nobody else was there."""
+    evidence = {"wall_ns": 1e8, "foreign_ns": 0, "slowdown": slowdown}
+    return judged(arms, clauses, seen, 4 if slowdown > 1.4 else 0, evidence)
 
 
 @pytest.mark.parametrize(

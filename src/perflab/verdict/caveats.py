@@ -9,15 +9,13 @@ from typing import TypeVar
 
 from perflab import units
 from perflab.model import Estimand, Estimate, Judgement, RoundRecord, Run, Thresholds
+from perflab.rounds import beside_slow_core
 from perflab.verdict.evidence import plan_of
 from perflab.verdict.null import VOID_ABOVE, extent, is_void
 from perflab.verdict.second_look import GUARD_ALPHA, Dispute, Suspicion, dependent, disputed, drifting
 
 BUSY_ABOVE = 0.20
 """More contaminated rounds than this are worth a warning."""
-
-SLOW_ABOVE = Thresholds().slowdown
-"""A core so many times slower than at its best has flagged its round."""
 
 NULL_WIDE_ABOVE = 0.05
 """A/A wider than this widens the margins of most claims of sameness."""
@@ -138,7 +136,7 @@ def _contaminated(rounds: list[RoundRecord]) -> float:
 
 def _elsewhere(rounds: list[RoundRecord]) -> str:
     """In words, how often it was a core that ran slower than it can, beside another machine on the same hardware."""
-    slow = [one for one in rounds if one.evidence.get("slowdown", 1.0) > SLOW_ABOVE]
+    slow = [one for one in rounds if beside_slow_core(one.evidence, Thresholds())]
     if not slow:
         return ""
     most = units.human(max(one.evidence["slowdown"] for one in slow), "x")
