@@ -19,8 +19,8 @@ TIMED = [case for case in DESIGN.cases if case.strategy != "program"]
 PROGRAMS = [case for case in DESIGN.cases if case.strategy == "program"]
 
 
-def case_of(way: str, order: str) -> Case:
-    return Case(strategy=way, start_method="fork", workers=2, params=(("order", order),))
+def case_of(way: str, order: str, workers: int = 2) -> Case:
+    return Case(strategy=way, start_method="fork", workers=workers, params=(("order", order),))
 
 
 def as_said() -> dict[tuple[Case, str], Any]:
@@ -63,7 +63,7 @@ def observed() -> dict[Case, dict[str, Any]]:
     found = {case: dict(sample(1)) for case, sample in samples.items()}
     for probe in probes.values():
         probe.close()
-    assert (living, children()) == (4, []), "a Pool of two and an executor of two, and none of them afterwards"
+    assert (living, children()) == (5, []), "Pools of two and of one, an executor of two, and none of them afterwards"
     return found
 
 
@@ -144,7 +144,7 @@ def test_what_is_known_refutes_that_imap_waits_for_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "order", "quantity", "values", "claim", "end"),
+    ("way", "order", "quantity", "values", "claim", "end"),  # by one worker what S15-streams asks
     [
         ("imap", "slow last", "first_share", [0.85, 0.95] * 3, "S15", Verdict.UNRESOLVED),
         ("imap", "slow last", "first_share", 0.9, "S15", Verdict.REFUTED),
@@ -168,10 +168,18 @@ def test_bounds_are_those_of_the_claims_words(
     """On either side of a bound, and astride; only the claim in question changes its end, or a supported one falls."""
     base = as_said() if claim == "S15" else as_known()
     before = {name: one.verdict for name, one in verdicts("imap", base).items()}
-    after = {
-        name: one.verdict for name, one in verdicts("imap", {**base, (case_of(way, order), quantity): values}).items()
-    }
+    changed = {(case_of(way, order, 1 if claim == "S15-streams" else 2), quantity): values}
+    after = {name: one.verdict for name, one in verdicts("imap", {**base, **changed}).items()}
     assert (before[claim], after[claim]) == (Verdict.CONFIRMED, end)
+
+
+def test_a_waiter_without_a_core_to_wake_on_decides_nothing() -> None:
+    """Two workers keep both cores busy: what arrives late then stands beside, and imap streams all the same."""
+    late = {(case_of("imap", order), "held_share"): 0.3 for order in subject.STREAMED}
+    found = verdicts("imap", {**as_known(), **late})["S15-streams"]
+    assert found.verdict is Verdict.CONFIRMED
+    beside = [one.clause.case for one in found.clauses if one.clause.role is Role.BESIDE]
+    assert beside == [case_of("imap", order) for order in subject.STREAMED]
 
 
 def test_the_program_in_the_wrong_order_refutes_s16() -> None:

@@ -1,4 +1,4 @@
-"""Sums that two warm workers find, and when their results arrive, for each way of asking for them.
+"""Sums that warm workers find, and when their results arrive, for each way of asking for them.
 
 A spawned worker imports this module for its tasks, so it stays light.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from perflab.clock import monotonic_ns, pause
 from perflab.errors import WrongAnswer
+from perflab.experiments._shared import shared
 
 WORKERS = 2
 PATIENCE_NS = 20_000_000
@@ -107,35 +108,19 @@ def check(results: Sequence[Added], sizes: Sequence[int]) -> None:
         raise WrongAnswer(f"the tasks found the sums {found}, expected {expected}")
 
 
-_crews: dict[str, tuple[AbstractContextManager[Any], Any, list[None]]] = {}
-"""The host's Pool or executor by the name of its class, and a place taken for each case that uses it."""
+def crew(way: str, start_method: str, workers: int = WORKERS) -> AbstractContextManager[Any]:
+    """The host's Pool or executor of so many workers, by the class that the way belongs to; all of them are up."""
+    make = _pool if way in OF_POOL else _executor
+    return shared(("arrivals", make, start_method, workers), lambda: make(start_method, workers))
 
 
 @contextmanager
-def crew(way: str, start_method: str) -> Iterator[Any]:
-    """Two workers for all cases of a host whose ways are of one class: started with the first, ended with the last."""
-    kind = "Pool" if way in OF_POOL else "ProcessPoolExecutor"
-    if kind not in _crews:
-        fresh = (_pool if way in OF_POOL else _executor)(start_method)
-        _crews[kind] = (fresh, fresh.__enter__(), [])
-    opened, workers, users = _crews[kind]
-    users.append(None)
-    try:
-        yield workers
-    finally:
-        users.pop()
-        if not users:
-            del _crews[kind]
-            opened.__exit__(None, None, None)
-
-
-@contextmanager
-def _pool(start_method: str) -> Iterator[Any]:
+def _pool(start_method: str, workers: int) -> Iterator[Any]:
     import multiprocessing
 
-    pool = multiprocessing.get_context(start_method).Pool(WORKERS)
+    pool = multiprocessing.get_context(start_method).Pool(workers)
     try:
-        _warm(lambda: pool.map(worker, range(2 * WORKERS), chunksize=1))
+        _warm(lambda: pool.map(worker, range(2 * workers), chunksize=1), workers)
         yield pool
     finally:
         pool.terminate()
@@ -143,16 +128,16 @@ def _pool(start_method: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _executor(start_method: str) -> Iterator[Any]:
+def _executor(start_method: str, workers: int) -> Iterator[Any]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context(start_method)) as executor:
-        _warm(lambda: executor.map(worker, range(2 * WORKERS)))
+    with ProcessPoolExecutor(workers, multiprocessing.get_context(start_method)) as executor:
+        _warm(lambda: executor.map(worker, range(2 * workers)), workers)
         yield executor
 
 
-def _warm(ask: Callable[[], Iterable[int]]) -> None:
-    """Ask until both workers have answered: the first one is up long before the second."""
-    while len(set(ask())) < WORKERS:
+def _warm(ask: Callable[[], Iterable[int]], workers: int) -> None:
+    """Ask until all workers have answered: the first one is up long before the second."""
+    while len(set(ask())) < workers:
         pass

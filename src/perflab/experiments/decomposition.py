@@ -39,6 +39,9 @@ ALL_SERIAL_PERCENTS = (0, 10, 25, 50)
 TASK_NS = {"quick": 8_000_000, "default": 24_000_000, "full": 40_000_000}
 """The whole task, by plan: halves of 5 ms hardly overlapped: a second worker often wakes on the first one's core."""
 
+SERIAL_ROUNDS = 10
+"""Of the group whose speed-ups are held against a law: it leaves them twentieths."""
+
 NEARER_TO_ONE = 1.5
 """Half-way between the time of one task and that of two."""
 
@@ -86,7 +89,7 @@ def design(settings: Settings) -> Design:
         _group("ceiling", cells.compiled, cells.compiled_halves),
     ]
     if not quick:
-        groups.append(_group("a serial part", cells.whole, *splits))
+        groups.append(_group("a serial part", cells.whole, *splits, rounds=SERIAL_ROUNDS))
     return Design(tuple(groups), tuple(_claims(settings, cells)), tuple(_figures(cells)))
 
 
@@ -114,9 +117,9 @@ def _split(whole: Case, workers: int = TWO, percent: int = 0) -> Case:
     return replace(whole, strategy="split", workers=workers, params=(("serial", percent),))
 
 
-def _group(name: str, control: Case, *cases: Case) -> Group:
+def _group(name: str, control: Case, *cases: Case, rounds: int = 0) -> Group:
     """All in one host, because they share its processes: as many as each of them asks for."""
-    return Group(name, (Arm(control, host="crew"), *(Arm(case, control, "crew") for case in cases)))
+    return Group(name, (Arm(control, host="crew"), *(Arm(case, control, "crew") for case in cases)), rounds=rounds)
 
 
 def _claims(settings: Settings, cells: _Cells) -> Iterator[Claim]:
