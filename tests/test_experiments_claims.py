@@ -111,16 +111,19 @@ def test_every_strategy_sums_the_same_numbers() -> None:
 
 
 def test_only_the_full_plan_starts_everything_by_every_method() -> None:
-    """The shorter plans spawn a pool and a RawArray's workers alone; the full plan spawns for every strategy."""
+    """The quick plan has what claims name; the default one spawns a pool and a RawArray's workers beside; full all."""
 
-    def spawned(plan: str) -> set[str]:
+    def started(plan: str, method: str) -> set[str]:
         cases = experiment_named("summation").design(Settings(plan)).cases
-        return {case.strategy for case in cases if case.start_method == "spawn"}
+        return {case.strategy for case in cases if case.start_method == method}
 
-    assert spawned("quick") == spawned("default") == {"pool", "rawarray"}
-    assert spawned("full") == {
+    everything = {
         "pool", "pool_apply_async", "executor", "process_pipe", "process_queue", "manager", "rawarray", "shared_memory",
     }  # fmt: skip
+    assert started("quick", "fork") == {"pool", "rawarray", "manager", "ceiling"}
+    assert started("default", "fork") == started("full", "fork") == {*everything, "ceiling"}
+    assert [started(plan, "spawn") for plan in ("quick", "default")] == [set(), {"pool", "rawarray"}]
+    assert started("full", "spawn") == everything
 
 
 def test_a_pair_without_difference_is_loaded_twice() -> None:

@@ -288,6 +288,6 @@ EXPERIMENT = Experiment(
         "The start of the processes is not counted. Processes that are not bound may wake up on one core and stay "
         "there for some ten milliseconds, so that tasks as short as these gain less, or nothing."
     ),
-    weight=5,
+    weight=6,
     place=46,
 )

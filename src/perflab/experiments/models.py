@@ -286,6 +286,6 @@ EXPERIMENT = Experiment(
         "which says that this run could not tell them apart, not that they are the same. More workers than cores "
         "wait for each other, which costs little here, and serves those who wait for a server."
     ),
-    weight=6.5,
+    weight=12,
     place=95,
 )
