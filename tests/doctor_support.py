@@ -34,6 +34,7 @@ HEALTHY = Record(
     lock_held=False,
     pressure={"cpu": 0.0, "memory": 0.0, "io": 0.0},
     throttled_us=0,
+    slowdowns=(),
     hypervisor="",
     container="",
     huge_pages="madvise",

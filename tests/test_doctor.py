@@ -42,6 +42,10 @@ LEVELS: list[tuple[str, Level, dict[str, Any]]] = [
     ("throttling", NOTE, {"cores": {**COUNTS, "cgroup_quota": 2.0}}),
     ("throttling", NOTE, {"throttled_us": None, "cores": {**COUNTS, "cgroup_quota": 2.0}}),
     ("hypervisor", NOTE, {"hypervisor": "yes"}),
+    # 1.4 times slower is what a run sets aside; in more than half of the looks there is nothing else to keep.
+    ("core-speed", FINE, {"slowdowns": (1.0, 1.4)}),
+    ("core-speed", NOTE, {"slowdowns": (1.0, 1.41)}),
+    ("core-speed", WARNING, {"slowdowns": (1.0, 1.41, 1.9)}),
     ("container", NOTE, {"container": "docker"}),
     ("cores", WARNING, {"cores": {"os_cpu_count": 1, "affinity": 1, "effective": 1}}),
     ("cores", FINE, {"cores": {"os_cpu_count": 2, "affinity": 2, "effective": 2}}),
@@ -118,6 +122,7 @@ UNTOLD = {
     "pressure": {"pressure": {}},
     "throttling": {"throttled_us": None},
     "hypervisor": {"hypervisor": None},
+    "core-speed": {"slowdowns": None},
     "container": {"container": None},
     "cores": {"cores": {}},
     "smt": {"siblings": ()},
@@ -161,6 +166,7 @@ def test_the_numbers_stand_in_what_was_found() -> None:
     assert found("throttling", **passed(throttled_us=2500)).found == "2.50 ms while it was watched"
     assert "numpy" in found("huge-pages").effect
     assert "numpy" not in found("huge-pages", huge_pages="never").effect
+    assert found("core-speed", slowdowns=(1.0, 1.75, 1.1)).found.startswith("in 1 of 3 looks a core ran up to 1.75×")
     assert "cgroup quota 2.5" in found("cores", cores={**COUNTS, "cgroup_quota": 2.5, "effective": 2}).found
     assert "none" not in found("cores").found.lower()
 

@@ -14,7 +14,8 @@ import pytest
 from filelock import FileLock
 
 from doctor_support import NAMES, pair
-from perflab import doctor, procfs
+from perflab import corespeed, doctor, procfs
+from perflab.corespeed import CoreSpeed
 from perflab.doctor import Passed, gathering
 from perflab.lock import LOCK
 from perflab.procfs import Ticks
@@ -157,13 +158,26 @@ def test_gathering_watches_and_tells_nothing_personal(monkeypatch: pytest.Monkey
     waited: list[float] = []
     monkeypatch.setattr(gathering, "pause", waited.append)
     record = doctor.gather(tmp_path / LOCK)
-    assert waited == [gathering.WATCHED_S]
+    assert waited == [pytest.approx(gathering.WATCHED_S / gathering.LOOKS)] * gathering.LOOKS
     assert record.lock_held is False
     assert record.passed.wall_ns > 0
     assert record.clock_cost_ns is not None and record.clock_cost_ns > 0
     text = json.dumps(doctor.to_json(doctor.examine(record)), allow_nan=False)
     personal = {platform.node(), str(Path.home()), os.getcwd(), str(tmp_path)}
     assert [word for word in personal if word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)] == []
+
+
+def test_virtual_cores_are_looked_at_while_the_machine_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look against the best so far; without a virtual machine none, and where threads cannot be bound none."""
+    monkeypatch.setattr(gathering, "pause", lambda seconds: None)
+    loops = iter([100, 180, *[90] * gathering.LOOKS])
+    made = {"KVM": CoreSpeed((0,), lambda core: next(loops)), None: CoreSpeed(), "unbound": CoreSpeed()}
+    monkeypatch.setattr(corespeed, "of_machine", lambda facts: made[facts["hypervisor"]])
+    seen = gathering.watched({"hypervisor": "KVM"})
+    assert seen is not None
+    assert (seen[:3], len(seen)) == ((1.0, 1.8, 1.0), gathering.LOOKS)
+    assert gathering.watched({"hypervisor": None}) == ()
+    assert gathering.watched({"hypervisor": "unbound"}) is None
 
 
 def test_a_system_that_tells_nothing_is_gathered_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from perflab.corespeed import CoreSpeed
 from perflab.guardian import remember
 from perflab.host import calibrate
 from perflab.household import Bench, Household, without_folders
-from perflab.model import Arm, BlockRecord, Case, Failure, Group, GroupRecord, Plan, Thresholds
-from perflab.pace import Progress
+from perflab.model import Arm, BlockRecord, Case, Design, Failure, Group, GroupRecord, Plan, Thresholds
+from perflab.pace import Open, Progress
 from perflab.testing import scripted_run
 
 CONTROL, CASE, OTHER = Case(strategy="control"), Case(strategy="case"), Case(strategy="other")
@@ -228,6 +228,9 @@ def test_the_guardian_knows_what_is_still_running():
     assert remember(["+5\n", "bye\n"]) == ([5], [], True)
 
 
+OWN, TAUGHT, A_TENTH = Open(taught=False), Open(taught=True), Open(taught=True, share=0.1)
+
+
 def test_time_left_counts_only_what_will_be_run():
     """What is left is the rest of this experiment at its pace and the others at the pace seen, within the budget."""
     progress = Progress({"a": 1, "b": 3}, deadline_ns=100 * 10**9)
@@ -241,7 +244,7 @@ def test_time_left_over_is_shown_as_time_left():
     """Once a claim was left open, the run goes on to the end of its budget."""
     progress = Progress({"a": 1, "b": 1}, deadline_ns=100 * 10**9)
     progress.finish("a", 4)
-    progress.still_open["a"] = False
+    progress.still_open["a"] = OWN
     assert progress.left_s("b", elapsed_s=2, done=2, planned=2, now_ns=6 * 10**9) == 94
     progress.finish("a", 3)
     assert progress.seconds == {"a": 7}
@@ -253,9 +256,6 @@ def _run_with(blocks):
     return scripted_run(records)
 
 
-OWN, TAUGHT = False, True
-
-
 @pytest.mark.parametrize(
     ("still_open", "now_s", "expected"),
     [
@@ -264,13 +264,17 @@ OWN, TAUGHT = False, True
         ({"dear": TAUGHT, "cheap": OWN}, 0, "dear"),
         ({"dear": TAUGHT, "cheap": OWN}, 90, "cheap"),
         ({"further": TAUGHT, "dear": TAUGHT}, 0, "dear"),
+        ({"dear": A_TENTH, "cheap": OWN}, 90, "dear"),
         ({"further": TAUGHT, "dear": OWN}, 0, "further"),
         ({"dear": OWN}, 90, None),
         ({"done": OWN}, 0, None),
     ],
 )
 def test_what_is_left_over_goes_to_open_claims(still_open, now_s, expected):
-    """The tutorial's first, then the nearest look, then the cheapest; only what fits into the time that is left."""
+    """The tutorial's first, then the nearest look, then the cheapest; only what fits into the time that is left.
+
+    It is the time of the cases that are still needed: two blocks of 10 s fit into 10 s if a tenth of them is.
+    """
     clock = FakeClock()
     clock.advance(now_s * 10**9)
     bench = Bench(None, Plan("quick", (6, 8, 12), 4, 1, 1.0), clock=clock)
@@ -278,6 +282,15 @@ def test_what_is_left_over_goes_to_open_claims(still_open, now_s, expected):
     progress = Progress(dict.fromkeys(run.experiments, 1), deadline_ns=100 * 10**9, still_open=still_open)
     step = lab._next_step(run, bench, progress)
     assert (step and step.name) == expected
+
+
+def test_the_share_of_a_block_that_is_still_needed_counts_controls():
+    """One of three pools and the loop that it is compared with, of the four cases that the last block had."""
+    serial, *pools = (Case("range_sum", "python", name, size=2) for name in ("serial", "a", "b", "c"))
+    design = Design((Group("pools", (Arm(serial), *(Arm(pool, serial) for pool in pools))),))
+    last = BlockRecord("x", 7, 1, (GroupRecord("pools", once={case.id: {} for case in (serial, *pools)}),))
+    assert lab._share(design, frozenset({pools[1].id}), last) == 0.5
+    assert lab._share(design, frozenset(case.id for case in pools), last) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,25 @@ def test_a_precondition_that_surely_fails_stops_its_claim(pool: float) -> None:
     assert needed(experiment(SLOW, CEILING), blocks) == frozenset()
 
 
-@pytest.mark.parametrize(
-    "other", [CEILING, PROCESSES, replace(PROCESSES, bound=3.0), replace(CEILING, role=Role.BESIDE)]
-)
-def test_an_open_claim_keeps_all_its_cases_whatever_their_role(other: Clause) -> None:
-    """Preconditions, controls and what is only shown all go on."""
+@pytest.mark.parametrize("other", [CEILING, PROCESSES, replace(PROCESSES, bound=3.0)])
+def test_an_open_claim_keeps_its_controls(other: Clause) -> None:
+    """Preconditions and positive controls go on: they vouch for the blocks that they are in."""
     blocks = merged_blocks(spread(THREADS, 1.0, 1.4), steady(pool=50))
     assert needed(experiment(SLOW, other), blocks) == ALL
+
+
+@pytest.mark.parametrize("other", [replace(CEILING, role=Role.BESIDE), replace(CEILING, role=Role.DECIDES)])
+def test_what_an_open_claim_was_told_or_only_shows_stops(other: Clause) -> None:
+    """The pool was told to be faster, or nobody asks: the threads alone could close the claim."""
+    blocks = merged_blocks(spread(THREADS, 1.0, 1.4), steady(pool=50))
+    assert needed(experiment(SLOW, other), blocks) == {THREADS.id, SERIAL.id}
+
+
+def test_a_claim_that_something_else_keeps_open_goes_on_with_all_that_decides() -> None:
+    """Each clause is told, but the positive control is not certain."""
+    blocks = merged_blocks(steady(threads=100), spread(POOL, 0.3, 0.9))
+    support = replace(PROCESSES, role=Role.SUPPORTS)
+    assert needed(experiment(SLOW, support), blocks) == ALL
 
 
 def test_the_control_of_a_decided_case_is_not_needed_for_its_own_sake() -> None:

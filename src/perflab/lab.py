@@ -29,7 +29,7 @@ from perflab.events import (
 from perflab.household import Bench
 from perflab.lock import machine_lock
 from perflab.model import PLANS, BlockRecord, Design, Experiment, Run, Settings, Verdict
-from perflab.pace import Progress
+from perflab.pace import Open, Progress
 from perflab.stats import first_look
 
 ALWAYS = ("null", "ceiling")
@@ -174,12 +174,19 @@ def _next_step(run: Run, bench: Bench, progress: Progress) -> Step | None:
 
 
 def _steps(run: Run, bench: Bench, progress: Progress) -> Iterator[Step]:
-    for name, taught in progress.still_open.items():
+    for name, left in progress.still_open.items():
         own = run.blocks_of(name)
         looks = [look for look in bench.plan.looks if look > len(own)]
         if own and looks:
-            cost_s = (looks[0] - len(own)) * sum(own[-1].ledger.values())
-            yield Step(not taught, looks[0], cost_s, name)
+            cost_s = (looks[0] - len(own)) * sum(own[-1].ledger.values()) * left.share
+            yield Step(not left.taught, looks[0], cost_s, name)
+
+
+def _share(design: Design, needed: frozenset[str], last: BlockRecord) -> float:
+    """How many cases the next block will have, controls among them, as a part of those that the last one had."""
+    ahead = {arm.case.id for group in design.groups for arm in measure.standing(group, needed, {})}
+    measured = {case_id for group in last.groups for case_id in group.once}
+    return min(1.0, len(ahead) / max(1, len(measured)))
 
 
 def _one_experiment(
@@ -221,8 +228,11 @@ def _one_experiment(
     seconds = (bench.clock() - begun) / 1e9
     judgements = verdict.judge(run, name)
     progress.finish(name, seconds)
-    if needed(run.blocks_of(name)) and len(run.blocks_of(name)) > told:
-        progress.still_open[name] = any(one.claim.seed and one.verdict is Verdict.UNRESOLVED for one in judgements)
+    own = run.blocks_of(name)
+    ahead = needed(own)
+    if ahead and len(own) > told:
+        taught = any(one.claim.seed and one.verdict is Verdict.UNRESOLVED for one in judgements)
+        progress.still_open[name] = Open(taught, _share(design, ahead, own[-1]))
     for judgement in judgements:
         if (judgement.claim.id, judgement.verdict) not in earlier:
             observe(VerdictFell(judgement))

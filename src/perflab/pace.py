@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What an experiment left open: whether any claim of the tutorial's, and the share of a block that it needs."""
+
+    taught: bool
+    share: float = 1.0
+
+
 @dataclass(slots=True)
 class Progress:
     """What is left to do, in weights and measured seconds: the basis of "time left"."""
@@ -12,8 +20,8 @@ class Progress:
     weights: dict[str, float]
     deadline_ns: int
     seconds: dict[str, float] = field(default_factory=dict)
-    still_open: dict[str, bool] = field(default_factory=dict)
-    """Experiments that were measured and have claims which more blocks might decide; whether any is the tutorial's."""
+    still_open: dict[str, Open] = field(default_factory=dict)
+    """Experiments that were measured and have claims which more blocks might decide."""
 
     def finish(self, name: str, seconds: float) -> None:
         """Note the seconds of a visit to an experiment; whether another would be worth while is said afterwards."""

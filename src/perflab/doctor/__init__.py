@@ -22,6 +22,7 @@ EXAMINATIONS: tuple[Callable[[Record], Finding], ...] = (
     neighbours.pressure,
     neighbours.throttling,
     neighbours.hypervisor,
+    neighbours.core_speed,
     neighbours.container,
     processor.cores,
     processor.smt,

@@ -12,12 +12,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from perflab import environment, procfs
+from perflab import corespeed, environment, procfs
 from perflab.clock import Clock, monotonic_ns, pause, process_cpu_ns
 from perflab.doctor.record import Passed, Record
 
 WATCHED_S = 0.45
 """45 kernel ticks of 10 ms: enough to tell a share of 5 % of a core, and half a second with all the rest."""
+
+LOOKS = 15
+"""How often the speed of the cores is looked at meanwhile: what slows them lasts for a tenth of a second or longer."""
 
 READINGS, SITTINGS = 2000, 10
 """Readings of the clock in a row, and how often: the least of the sittings was not interrupted."""
@@ -52,7 +55,7 @@ def gather(lock: Path | None = None) -> Record:
     """Everything a record can hold, in about half a second; ``lock`` is the file that a run holds while it measures."""
     facts = environment.facts("perflab doctor")
     before = reading()
-    pause(WATCHED_S)
+    slowdowns = watched(facts)
     after = reading()
     return Record(
         passed=between(before, after, names(before, after)),
@@ -61,11 +64,25 @@ def gather(lock: Path | None = None) -> Record:
         lock_held=is_held(lock) if lock else None,
         load_average=_load_average(),
         pressure=pressure(),
+        slowdowns=slowdowns,
         **_processor(facts),
         **_walls(facts),
         **_memory(facts),
         **_interpreter(facts),
     )
+
+
+def watched(facts: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """How much slower than at its best the slowest core ran, look by look; None where that cannot be told.
+
+    Empty where nothing is looked at, because the system's own account has who else uses a core.
+    """
+    speed = corespeed.of_machine(facts)
+    found = []
+    for _ in range(LOOKS):
+        pause(WATCHED_S / LOOKS)
+        found.append(speed.slowdown())
+    return None if facts["hypervisor"] and not speed.cores else tuple(one for one in found if one is not None)
 
 
 def reading() -> Reading:

@@ -17,6 +17,9 @@ NAMED = 3
 LEAST_NAMED = 0.01
 """Of a core; a process below it is not named, it moves no number of two digits."""
 
+OFTEN = 0.5
+"""Where more of the looks than this found a slow core, a run has no other rounds to keep."""
+
 PRESSURE: Mapping[str, tuple[float, float]] = {"cpu": (1.0, 10.0), "memory": (0.1, 1.0), "io": (5.0, 30.0)}
 """Percent of the last 10 s with a task waiting, from which on it is a note, and a warning.
 
@@ -118,7 +121,7 @@ def throttling(record: Record) -> Finding:
 
 def hypervisor(record: Record) -> Finding:
     """Whether the cores are virtual."""
-    effect = "virtual cores may share one real core, or wait for it; neighbours cannot be seen"
+    effect = "virtual cores may share one real core, or wait for it; a neighbour there shows in their speed alone"
     if record.hypervisor is None:
         return unknown("hypervisor", "whether it is a virtual machine", effect, "ask who runs it")
     if record.hypervisor:
@@ -126,6 +129,22 @@ def hypervisor(record: Record) -> Finding:
         remedy = "repeat runs at other hours; publish numbers of absolute time from real hardware only"
         return note("hypervisor", f"a virtual machine{vendor}", effect, remedy)
     return fine("hypervisor", "none: the processor says so", "cores are what they seem")
+
+
+def core_speed(record: Record) -> Finding:
+    """Whether a virtual core ran slower than at its best while it was watched, as beside a busy hardware thread."""
+    effect = "another machine on the same hardware takes speed from Python code here; neither steal nor load shows it"
+    if record.slowdowns is None:
+        return unknown("core-speed", "how fast each core runs", effect, "believe the A/A interval of a run")
+    if not record.slowdowns:
+        return fine("core-speed", "not looked at: no virtual machine", "who shares a core shows in the load")
+    most, looks = max(record.slowdowns), len(record.slowdowns)
+    slow = sum(one > THRESHOLDS.slowdown for one in record.slowdowns)
+    if not slow:
+        return fine("core-speed", f"at most {most:.2f}× slower than at its best, in {looks} looks", effect)
+    found = f"in {slow} of {looks} looks a core ran up to {most:.2f}× slower than at its best"
+    remedy = "measure at another hour, or on hardware of its own; a run sets such rounds aside where it can"
+    return (warning if slow > OFTEN * looks else note)("core-speed", found, effect, remedy)
 
 
 def container(record: Record) -> Finding:

@@ -68,6 +68,8 @@ class Record:
     pressure: Mapping[str, float] = field(default_factory=dict)
     """Percent of the last 10 s in which some task waited, by resource."""
     throttled_us: int | None = None
+    slowdowns: tuple[float, ...] | None = None
+    """How many times its best the slowest core's loop took, look by look; empty where there was no reason to look."""
     hypervisor: str | None = None
     container: str | None = None
     huge_pages: str | None = None

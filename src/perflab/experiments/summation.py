@@ -42,13 +42,13 @@ PROCESSES = (
     ("vector_sum", "numpy", "shared_memory"),
     ("vector_sum", "numpy", "manager"),
 )
-"""What is run by processes: by every start method in the full plan, by the default one in the default plan."""
+"""What is run by processes: by every start method in the full plan, in the others by the default one alone.
+
+What another start method costs is asked by the experiment startup, and whether a pool of it is parallel by gil.
+"""
 
 JUDGED = (PROCESSES[0], PROCESSES[6], PROCESSES[8])
 """What claims name: the quick plan runs nothing else by processes."""
-
-BY_MORE_METHODS = ("pool", "rawarray")
-"""What the default plan, too, starts by more methods: all of them would leave too few blocks for a verdict."""
 
 ARMS_BESIDE_CONTROL = 3
 
@@ -119,8 +119,7 @@ def _started_by(settings: Settings, start_method: str) -> tuple[tuple[str, str, 
     default = start_method == settings.chosen_start_methods[0]
     if settings.plan == "quick":
         return JUDGED if default else ()
-    everything = default or settings.plan == "full"
-    return PROCESSES if everything else tuple(cell for cell in PROCESSES if cell[2] in BY_MORE_METHODS)
+    return PROCESSES if default or settings.plan == "full" else ()
 
 
 def _place(case: Case) -> tuple[int, str]:
@@ -274,8 +273,9 @@ EXPERIMENT = Experiment(
         "shared-memory segment, or fetch them from a Manager. Every group of cases includes the plain loop as its "
         "control, visited in the same rounds; fast cases are repeated until their sample is as long as a slow "
         "one's. Three costs are kept apart: cold (until the first correct sum), warm (each sum after it) and "
-        "teardown. Independent loops in processes of their own show what the machine can give. The quick plan leaves "
-        "out what no claim names: other pools, pipes, queues, a shared-memory segment, other start methods."
+        "teardown. Independent loops in processes of their own show what the machine can give. Only the full plan "
+        "starts processes by other than the default method, and the quick one leaves out what no claim names: other "
+        "pools, pipes, queues, a shared-memory segment."
     ),
     limits=(
         "Adding numbers is the least work there is, so that the cost of a strategy shows most: with heavier work "

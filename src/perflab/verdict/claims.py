@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from perflab import units
-from perflab.model import Case, Claim, ClauseResult, Judgement, Role, Verdict
+from perflab.model import Case, Claim, Clause, ClauseResult, Judgement, Role, Verdict
 from perflab.verdict.clauses import against_wider, by_far, fault, judge_clause, of_all_cores, void_kind
 from perflab.verdict.evidence import Evidence
 from perflab.verdict.words import sentence, short, smallest_effect, subject
@@ -20,9 +20,8 @@ def judge_claim(evidence: Evidence, claim: Claim) -> Judgement:
     return Judgement(evidence.experiment.name, claim, verdict, reason, results)
 
 
-def uses(claim: Claim, *, beside: bool = True) -> list[Case]:
-    """Every case of the claim once; without those that are only shown beside the others if ``beside`` is false."""
-    clauses = [clause for clause in claim.clauses if beside or clause.role is not Role.BESIDE]
+def cases_of(clauses: Iterable[Clause]) -> list[Case]:
+    """Every case that they name once, controls among them."""
     both = (case for clause in clauses for case in (clause.case, clause.control) if case is not None)
     return list(dict.fromkeys(both))
 
@@ -60,7 +59,7 @@ def _answer(evidence: Evidence, results: tuple[ClauseResult, ...]) -> End:
 
 
 def _failure(evidence: Evidence, claim: Claim) -> str:
-    for case in uses(claim, beside=False):
+    for case in cases_of(clause for clause in claim.clauses if clause.role is not Role.BESIDE):
         if case.id in evidence.failures:
             failure = evidence.failures[case.id]
             return f"{short(case)} {failure.kind}: {failure.message}"

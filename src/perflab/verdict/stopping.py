@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from perflab.model import BlockRecord, Case, Design, Estimate, Judgement, Role, Settings, Verdict
+from perflab.model import BlockRecord, Case, Clause, Design, Estimate, Judgement, Role, Settings, Verdict
 from perflab.stats import first_look
-from perflab.verdict.claims import judge_claim, uses
+from perflab.verdict.claims import cases_of, judge_claim
 from perflab.verdict.evidence import Evidence, Known, find_experiment, gather, plan_of
 
 
@@ -36,7 +36,20 @@ def undecided(
 
 def _in_open_claims(evidence: Evidence) -> set[Case]:
     judged = (judge_claim(evidence, claim) for claim in evidence.design.claims)
-    return {case for judgement in judged if not _has_ended(judgement) for case in uses(judgement.claim)}
+    return {case for judgement in judged if not _has_ended(judgement) for case in cases_of(_wanted(judgement))}
+
+
+def _wanted(judgement: Judgement) -> list[Clause]:
+    """The clauses of an open claim that could still close it: what decides and is open, and every control.
+
+    A deciding clause that was told true has its answer, and what is only shown beside needs none. Preconditions and
+    positive controls go on, since they vouch for the blocks they are in. Where no deciding clause is open, something
+    else stands in the way of all of them.
+    """
+    told = {result.clause for result in judgement.clauses if result.holds and result.clause.role is Role.DECIDES}
+    asked = [clause for clause in judgement.claim.clauses if clause.role is not Role.BESIDE]
+    still = [clause for clause in asked if clause not in told]
+    return still if any(clause.role is Role.DECIDES for clause in still) else asked
 
 
 def _has_ended(judgement: Judgement) -> bool:
