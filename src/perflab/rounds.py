@@ -40,8 +40,7 @@ def beside_slow_core(evidence: Mapping[str, float], thresholds: Thresholds) -> b
 
 def has_neighbour(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
     """Whether a contaminated round had others on this machine beside it, by its evidence; a slow core alone is none."""
-    ticks = {name: value for name, value in evidence.items() if name != "slowdown"}
-    return not beside_slow_core(evidence, thresholds) or is_contaminated(ticks, thresholds)
+    return not beside_slow_core(evidence, thresholds) or others_took_much(evidence, thresholds)
 
 
 def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: float) -> dict[str, float]:
@@ -54,10 +53,15 @@ def weigh(before: Mapping[str, float], after: Mapping[str, float], own_cpu_ns: f
 
 
 def is_contaminated(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
-    """Whether others took more of the round than the plan allows; decided by the evidence alone, never by the times."""
+    """Whether the round was disturbed more than the plan allows; decided by the evidence alone, never by the times."""
+    return others_took_much(evidence, thresholds) or beside_slow_core(evidence, thresholds)
+
+
+def others_took_much(evidence: Mapping[str, float], thresholds: Thresholds) -> bool:
+    """Whether steal or foreign CPU time took more of the round than the plan allows."""
     wall = evidence["wall_ns"]
     for name, share in (("steal_ns", thresholds.steal), ("foreign_ns", thresholds.foreign_cpu)):
         taken = evidence.get(name, 0)
         if taken > thresholds.least_ns and taken > share * wall:
             return True
-    return beside_slow_core(evidence, thresholds)
+    return False

@@ -45,11 +45,13 @@ wakes while both cores are busy may wait for one for several ms."""
 SLOW, TASKS = 10, 8
 """One task is ten times as long as the others, as in the tutorial; seven others keep a second worker busy meanwhile."""
 
+TWO_TASKS = "slow of two"
+
 ORDERS: Mapping[str, tuple[int, ...]] = {
     **{f"slow {word}": tuple(SLOW if n == place else 1 for n in range(1, TASKS + 1))
        for word, place in (("first", 1), ("second", 2), ("fourth", 4), ("last", TASKS))},
     "random": (1, 1, 2, 2, 3, 3, 4, 4),
-    "slow of two": (SLOW, 1),
+    TWO_TASKS: (SLOW, 1),
 }  # fmt: skip
 """Units of work of each task, in the order of submission; the random ones are shuffled in each block.
 
@@ -65,8 +67,8 @@ SUBMITTED = "as submitted"
 STREAMED = ("slow last", "random", "slow first")
 """The orders in which imap is asked whether it waits."""
 
-MAKESPANS = 6
-"""Rounds for the time to the last result."""
+TWO_TASKS_ROUNDS = 6
+"""In which the tutorial's two tasks are visited: times of some 5 and 40 ms are compared, not orders."""
 
 NEARLY_ALL = 0.9
 """Who waits for all tasks has the first result when the last one is there: at 1, or a little before."""
@@ -97,17 +99,19 @@ if __name__ == "__main__":
 def design(settings: Settings) -> Design:
     """Every pair of way and order, and the tutorial's programs, once a block.
 
-    S16-last compares makespans of some 40 ms, of which one alone may be off by half when both cores are busy for a
+    S16 and S16-last compare times of 5 to 40 ms, of which one alone may be off by half when both cores are busy for a
     moment: that pair is visited in rounds as well, where there is time for it.
     """
-    arms = [_arm(settings, case) for case in (*_grid(settings), *_alone(settings))]
+    alone = (*_streamed(settings, workers=1), _held_back(settings))
+    arms = [_arm(settings, case) for case in (*_grid(settings), *alone)]
     programs = _programs(settings)
     arms += [Arm(case, host="pool") for case in programs]
-    claims = (*_waiting(settings), *_ordered(settings), *_unordered(settings, programs), _eager(settings))
+    judged = (*_waiting(settings), *_ordered(settings), *_unordered(settings, programs))
+    claims = (*judged, _sums(programs), _eager(settings))
     groups = [Group("orders", tuple(arms), single=True)]
     if settings.plan != "quick":
-        last = [_arm(settings, _case(settings, way, "slow of two")) for way in ("imap", "imap_unordered")]
-        groups.append(Group("the last result", tuple(last), rounds=MAKESPANS))
+        pair = [_arm(settings, _case(settings, way, TWO_TASKS)) for way in ("imap", "imap_unordered")]
+        groups.append(Group("the last result", tuple(pair), rounds=TWO_TASKS_ROUNDS))
     return Design(tuple(groups), claims, tuple(_figures(settings)))
 
 
@@ -136,18 +140,22 @@ def _grid(settings: Settings) -> list[Case]:
     if settings.plan == "quick":
         pairs = [("imap", order) for order in ("slow first", "slow last", "random")]
         pairs += [("map", "slow last"), ("imap_unordered", "slow first"), ("Executor.map", "slow last")]
-        pairs += [(way, "slow of two") for way in ("imap", "imap_unordered")]
+        pairs += [(way, TWO_TASKS) for way in ("imap", "imap_unordered")]
     else:
         pairs = [(way, order) for way in OF_POOL for order in PLACES]
-        pairs += [(way, order) for way in ("imap", "imap_unordered") for order in ("random", "slow of two")]
+        pairs += [(way, order) for way in ("imap", "imap_unordered") for order in ("random", TWO_TASKS)]
         pairs += [(way, order) for way in OF_EXECUTOR for order in ("slow first", "slow last")]
     return [_case(settings, *pair) for pair in pairs]
 
 
-def _alone(settings: Settings) -> list[Case]:
-    """One worker, so that one of two cores is free for who waits: without one a result that is there is not seen."""
-    streamed = [_case(settings, "imap", order, workers=1) for order in STREAMED]
-    return [*streamed, _case(settings, "map", "slow last", workers=1)]
+def _streamed(settings: Settings, workers: int = WORKERS) -> list[Case]:
+    """Whether imap waits: one worker leaves one of two cores to who waits, who without one does not see a result."""
+    return [_case(settings, "imap", order, workers) for order in STREAMED]
+
+
+def _held_back(settings: Settings) -> Case:
+    """The same with map, which does wait."""
+    return _case(settings, "map", "slow last", workers=1)
 
 
 def _level(case: Case, quantity: str, relation: Relation, bound: float, role: Role = Role.DECIDES) -> Clause:
@@ -163,28 +171,22 @@ def _level(case: Case, quantity: str, relation: Relation, bound: float, role: Ro
 
 def _waiting(settings: Settings) -> Iterator[Claim]:
     """S15 is judged by the first result's place in time; what would wait stands beside it as a control."""
-
-    def case(way: str, order: str) -> Case:
-        return _case(settings, way, order)
-
-    waits = _level(case("map", "slow last"), "first_share", Relation.ABOVE, NEARLY_ALL, Role.SUPPORTS)
+    streamed, alone = _streamed(settings), _streamed(settings, workers=1)
+    waits = _level(_case(settings, "map", "slow last"), "first_share", Relation.ABOVE, NEARLY_ALL, Role.SUPPORTS)
     yield Claim(
         "S15",
         "imap waits until all tasks are done before it returns the first result",
-        (*(_level(case("imap", order), "first_share", Relation.ABOVE, NEARLY_ALL) for order in STREAMED), waits),
+        (*(_level(case, "first_share", Relation.ABOVE, NEARLY_ALL) for case in streamed), waits),
         ("S15",),
         conditions="8 tasks on 2 workers, chunksize 1; the tutorial's own example has the slow task first",
     )
-    *alone, waiting = _alone(settings)
-    holds = _level(waiting, "held_share", Relation.ABOVE, HALF, Role.SUPPORTS)
-    beside = [case("imap", order) for order in STREAMED]
     yield Claim(
         "S15-streams",
         "imap hands over the first task's result as soon as that task is done",
         (
-            *(_level(one, "held_share", Relation.BELOW, A_TENTH) for one in alone),
-            holds,
-            *(_level(one, "held_share", Relation.BELOW, A_TENTH, Role.BESIDE) for one in beside),
+            *(_level(case, "held_share", Relation.BELOW, A_TENTH) for case in alone),
+            _level(_held_back(settings), "held_share", Relation.ABOVE, HALF, Role.SUPPORTS),
+            *(_level(case, "held_share", Relation.BELOW, A_TENTH, Role.BESIDE) for case in streamed),
         ),
         ("S15",),
         conditions=(
@@ -195,7 +197,10 @@ def _waiting(settings: Settings) -> Iterator[Claim]:
     yield Claim(
         "S15-executor",
         "imap is like Executor.map: both hand over first results before all tasks are done",
-        tuple(_level(case(way, "slow last"), "first_share", Relation.BELOW, HALF) for way in ("imap", "Executor.map")),
+        tuple(
+            _level(_case(settings, way, "slow last"), "first_share", Relation.BELOW, HALF)
+            for way in ("imap", "Executor.map")
+        ),
         ("S15",),
         conditions="the slow task last: the first result is there in less than half of the time to the last",
     )
@@ -213,22 +218,6 @@ def _ordered(settings: Settings) -> Iterator[Claim]:
 
 
 def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
-    def sooner(order: str, role: Role = Role.DECIDES) -> Clause:
-        label = f"time to the first result, {order}"
-        return Clause(
-            case("imap_unordered", order),
-            "first_ns",
-            Estimand.RATIO,
-            Relation.BELOW,
-            HALF,
-            case("imap", order),
-            role,
-            label,
-        )
-
-    def case(way: str, order: str) -> Case:
-        return _case(settings, way, order)
-
     fast_first, ours = f"{FAST_SUM} {SLOW_SUM}", [one for one in programs if one.param("way") == "imap_unordered"]
     # Right after a slow start the first worker may have done both tasks before the second one is there.
     roles = [Role.DECIDES, *[Role.BESIDE] * (len(ours) - 1)]
@@ -236,9 +225,9 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
         "S16",
         "imap_unordered yields whichever result is there first, and so has one sooner than imap",
         (
-            sooner("slow of two"),
+            _sooner(settings, TWO_TASKS, Role.DECIDES),
             *(always(one, "printed", fast_first, _program(one), role) for one, role in zip(ours, roles, strict=True)),
-            sooner("slow first", Role.BESIDE),
+            _sooner(settings, "slow first", Role.BESIDE),
         ),
         ("S16",),
         conditions=(
@@ -246,7 +235,7 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
             "the program by the default method; eight tasks beside, where the caller has to wait for a core"
         ),
     )
-    unordered, imap = (case(way, "slow of two") for way in ("imap_unordered", "imap"))
+    unordered, imap = (_case(settings, way, TWO_TASKS) for way in ("imap_unordered", "imap"))
     last = Clause(
         unordered, "last_ns", Estimand.RATIO, Relation.WITHIN, NO_DIFFERENCE, imap, label="time to the last result"
     )
@@ -257,8 +246,17 @@ def _unordered(settings: Settings, programs: list[Case]) -> Iterator[Claim]:
         ("S16",),
         conditions="two tasks, the slow one first, chunksize 1; no difference means 10 % at most",
     )
+
+
+def _sooner(settings: Settings, order: str, role: Role) -> Clause:
+    unordered, imap = (_case(settings, way, order) for way in ("imap_unordered", "imap"))
+    label = f"time to the first result, {order}"
+    return Clause(unordered, "first_ns", Estimand.RATIO, Relation.BELOW, HALF, imap, role, label)
+
+
+def _sums(programs: list[Case]) -> Claim:
     printed = {"imap": f"{PRINTED_SUM} {FAST_SUM}", "imap_unordered": f"{FAST_SUM} {PRINTED_SUM}"}
-    yield Claim(
+    return Claim(
         "S16-sums",
         f"The tutorial's programs print {PRINTED_SUM} and {FAST_SUM}, as it says",
         tuple(always(one, "printed", printed[str(one.param("way"))], _program(one)) for one in programs),
@@ -283,8 +281,7 @@ def _eager(settings: Settings) -> Claim:
 
 
 def _figures(settings: Settings) -> Iterator[Figure]:
-    shown = ("slow of two", "slow first", "slow last", "random")
-    chosen = [case for case in _grid(settings) if case.param("order") in shown]
+    chosen = [case for case in _grid(settings) if case.param("order") in (*STREAMED, TWO_TASKS)]
     marks = tuple(Mark(case, case.strategy, series=str(case.param("order"))) for case in chosen)
     title = "When the first result arrives, as a share of the time to the last"
     claims = ("S15", "S15-executor")

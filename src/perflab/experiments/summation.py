@@ -31,24 +31,28 @@ PARALLEL = 1.2
 CEILING = 1.3
 ELEMENT_BYTES = 8
 
-PROCESSES = (
+JUDGED = POOL, RAWARRAY, MANAGER = (
     ("range_sum", "python", "pool"),
+    ("vector_sum", "numpy", "rawarray"),
+    ("vector_sum", "numpy", "manager"),
+)
+"""What claims name: the quick plan runs nothing else by processes."""
+
+PROCESSES = (
+    POOL,
     ("range_sum", "python", "pool_apply_async"),
     ("range_sum", "python", "executor"),
     ("range_sum", "python", "process_pipe"),
     ("range_sum", "python", "process_queue"),
     ("range_sum", "python", "manager"),
-    ("vector_sum", "numpy", "rawarray"),
+    RAWARRAY,
     ("vector_sum", "numpy", "shared_memory"),
-    ("vector_sum", "numpy", "manager"),
+    MANAGER,
 )
 """What is run by processes: by every start method in the full plan, in the others by the default one alone.
 
 What another start method costs is asked by the experiment startup, and whether a pool of it is parallel by gil.
 """
-
-JUDGED = (PROCESSES[0], PROCESSES[6], PROCESSES[8])
-"""What claims name: the quick plan runs nothing else by processes."""
 
 ARMS_BESIDE_CONTROL = 3
 
@@ -98,8 +102,7 @@ def _cells(settings: Settings) -> _Cells:
     def split(workload: str, implementation: str, strategy: str, start_method: str = method) -> Case:
         return Case(workload, implementation, strategy, workers, size, start_method)
 
-    judged = [split(*cell) for cell in JUDGED]
-    pool, rawarray, manager = judged
+    judged = pool, rawarray, manager = tuple(split(*cell) for cell in JUDGED)
     started = (split(*cell, one) for one in settings.chosen_start_methods for cell in _started_by(settings, one))
     return _Cells(
         loop=Case("range_sum", "python", "serial", size=size),
@@ -116,10 +119,9 @@ def _cells(settings: Settings) -> _Cells:
 
 
 def _started_by(settings: Settings, start_method: str) -> tuple[tuple[str, str, str], ...]:
-    default = start_method == settings.chosen_start_methods[0]
-    if settings.plan == "quick":
-        return JUDGED if default else ()
-    return PROCESSES if default or settings.plan == "full" else ()
+    if start_method == settings.chosen_start_methods[0]:
+        return JUDGED if settings.plan == "quick" else PROCESSES
+    return PROCESSES if settings.plan == "full" else ()
 
 
 def _place(case: Case) -> tuple[int, str]:

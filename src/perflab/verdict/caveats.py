@@ -20,7 +20,6 @@ BUSY_ABOVE = 0.20
 NULL_WIDE_ABOVE = 0.05
 """A/A wider than this widens the margins of most claims of sameness."""
 
-
 T = TypeVar("T")
 
 NAMED = 3
@@ -48,17 +47,19 @@ def _ended_early(run: Run) -> Iterator[str]:
 def _disturbed(run: Run) -> Iterator[str]:
     rounds = [one for block in run.blocks for group in block.groups for one in group.rounds]
     kept = [one for one in rounds if not one.replaced]
-    if _contaminated(kept) > plan_of(run.settings).thresholds.repeat:
+    thresholds = plan_of(run.settings).thresholds
+    if _contaminated(kept) > thresholds.repeat:
         yield (
             f"Something else kept this machine busy in {_percent(_contaminated(kept))} of the rounds, too many to run "
-            f"again: they are flagged and counted{_elsewhere(kept)}. Strategies that need all cores look slower than "
-            "they are; end the neighbour ('perflab doctor' helps to find it) or use an idle machine, and run again."
+            f"again: they are flagged and counted{_elsewhere(kept, thresholds)}. Strategies that need all cores look "
+            "slower than they are; end the neighbour ('perflab doctor' helps to find it) or use an idle machine, and "
+            "run again."
         )
     elif _contaminated(rounds) > BUSY_ABOVE:
         yield (
             f"The machine was busy: {_percent(_contaminated(rounds))} of the rounds were disturbed by "
-            f"others{_elsewhere(rounds)}, and repeated where that was allowed. Close what else runs ('perflab doctor' "
-            "helps to find it) and run again."
+            f"others{_elsewhere(rounds, thresholds)}, and repeated where that was allowed. Close what else runs "
+            "('perflab doctor' helps to find it) and run again."
         )
 
 
@@ -134,9 +135,9 @@ def _contaminated(rounds: list[RoundRecord]) -> float:
     return sum(one.contaminated for one in rounds) / len(rounds) if rounds else 0.0
 
 
-def _elsewhere(rounds: list[RoundRecord]) -> str:
+def _elsewhere(rounds: list[RoundRecord], thresholds: Thresholds) -> str:
     """In words, how often it was a core that ran slower than it can, beside another machine on the same hardware."""
-    slow = [one for one in rounds if beside_slow_core(one.evidence, Thresholds())]
+    slow = [one for one in rounds if beside_slow_core(one.evidence, thresholds)]
     if not slow:
         return ""
     most = units.human(max(one.evidence["slowdown"] for one in slow), "x")
